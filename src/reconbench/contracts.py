@@ -1,0 +1,158 @@
+"""The contracts between the parts: what a method, a forward model, a noise and a metric are.
+
+Each of these is one file that holds a `Params` model, a record and the functions named here:
+
+==============  =========  =====================================================================
+folder          record     functions
+==============  =========  =====================================================================
+``methods/``    METHOD     ``restore(measurement, problem, params, device) -> estimate``
+``forward/``    FORWARD    ``build(params) -> ForwardModel``
+``noise/``      NOISE      ``draw(params, generator) -> dict``, ``apply(clean, generator, params, drawn)``,
+                           ``variance(signal, params, drawn)``, ``gain(params, drawn)``
+``metrics/``    METRIC     ``metric(estimate, truth, params) -> float``
+==============  =========  =====================================================================
+
+Nothing here imports torch: that listing all methods takes milliseconds depends on it.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+Kind = Literal["denoising", "deconvolution", "phase_retrieval", "diffuse_imaging"]
+Told = Literal["kind of noise", "noise level", "gain", "forward model"]
+Reading = Literal["corrected", "as_published"]
+
+
+class Parameters(BaseModel):
+    """Base of every `Params` model: unknown keys are refused, values are fixed, docstrings describe fields."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Method:
+    """What is to be known of a method without running it.
+
+    Attributes
+    ----------
+    name : str
+        The file's name without ``.py``.
+    title : str
+        Readable words for tables. May hold parameters in braces: ``"Lucy-Richardson, {iterations} iterations"``.
+    reference, doi : str
+        What to cite. The DOI may be empty where there is none.
+    kinds : frozenset of str
+        Kinds of problem that it solves.
+    told : frozenset of str
+        What it uses of the problem besides the measurement. Asking for more raises `NotToldError`.
+    grid : mapping from parameter to the values that tuning tries
+    gpu : int
+        Number of GPUs that a job asks for.
+    trained_on : {"truth", "measurement"}, optional
+        What a learned method is trained on.
+    also : tuple of str
+        Modules that it loads by string, which reading its imports cannot find.
+    """
+
+    name: str
+    title: str
+    reference: str
+    doi: str
+    kinds: frozenset[Kind]
+    told: frozenset[Told] = frozenset()
+    grid: Mapping[str, tuple] = field(default_factory=dict)
+    gpu: int = 0
+    trained_on: Literal["truth", "measurement"] | None = None
+    also: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metric:
+    """What is to be known of a metric: its name, readable title, unit ("" for none) and which way is better."""
+
+    name: str
+    title: str
+    unit: str
+    better: Literal["higher", "lower"]
+    reference: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Description:
+    """What is to be known of a forward model or a noise: its name, readable title and source."""
+
+    name: str
+    title: str
+    reference: str
+
+
+class ForwardModel(Protocol):
+    """From truth to measurement, without noise.
+
+    Takes and gives torch tensors of shape (..., [c,] [z,] y, x) and is differentiable. A linear one has
+    `adjoint`; a convolution also has `kernel`, a numpy array of odd sizes that sums to 1.
+    """
+
+    def __call__(self, truth): ...
+
+    def measurement_shape(self, truth_shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the shape of the measurement of a truth of this shape."""
+        ...
+
+
+class NotToldError(RuntimeError):
+    """A method asked for something that its METHOD.told does not list."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What a method may know of one measurement; never the truth.
+
+    Parameters
+    ----------
+    kind : str
+    forward_model : ForwardModel or None
+    variance : callable or None
+        From the noiseless signal to the noise's variance, as the noise declares it for this image.
+    counts_per_unit : float or None
+        Gain of a counting detector: counts that a signal of 1 gives.
+    pixel_size : tuple of float or None
+        Nanometres, in the order of the image's axes.
+    wavelength : float or None
+        Nanometres.
+    told : frozenset of str
+        What the method may ask for.
+    """
+
+    kind: Kind
+    forward_model: Any = None
+    variance: Callable[[np.ndarray], np.ndarray] | None = None
+    counts_per_unit: float | None = None
+    pixel_size: tuple[float, ...] | None = None
+    wavelength: float | None = None
+    told: frozenset[str] = frozenset()
+
+    @property
+    def forward(self) -> Any:
+        """The forward model."""
+        return self._tell("forward model", self.forward_model)
+
+    @property
+    def gain(self) -> float:
+        """Counts that a signal of 1 gives."""
+        return self._tell("gain", self.counts_per_unit)
+
+    def noise_variance(self, signal: np.ndarray) -> np.ndarray:
+        """Return the variance of the noise where the noiseless measurement is `signal`."""
+        return self._tell("noise level", self.variance)(signal)
+
+    def _tell(self, what: Told, value: Any) -> Any:
+        if what not in self.told:
+            raise NotToldError(f"the method asks for the {what}, which its METHOD.told does not list")
+        if value is None:
+            raise NotToldError(f"the method needs the {what}, which this {self.kind} problem does not declare")
+        return value

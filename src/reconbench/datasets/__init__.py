@@ -1,0 +1,1 @@
+"""Sets of truths: the registry, how to fetch them, readers and simulators."""

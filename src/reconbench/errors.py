@@ -1,0 +1,14 @@
+"""Errors that a user can mend, as opposed to faults of the program."""
+
+
+class UserError(Exception):
+    """Something a user gave is wrong. The message is one sentence that names it and says what is right."""
+
+
+class ConfigurationError(UserError):
+    """One or more faults of the configuration, all of them in one message."""
+
+    def __init__(self, faults: list[str]):
+        self.faults = faults
+        count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
+        super().__init__("\n".join([f"the configuration has {count}:", *(f"  - {fault}" for fault in faults)]))

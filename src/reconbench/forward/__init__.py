@@ -1,0 +1,1 @@
+"""Forward models, one file each: from truth to measurement, without noise."""

@@ -1,0 +1,1 @@
+"""Metrics, one file each: how far an estimate is from the truth."""

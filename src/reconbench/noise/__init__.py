@@ -1,0 +1,1 @@
+"""Noises, one file each: the random part of a measurement."""
