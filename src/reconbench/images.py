@@ -2,6 +2,8 @@
 
 import csv
 import hashlib
+import math
+import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -34,10 +36,23 @@ class ImageRecord:
             If the file is missing or its contents have changed.
         """
         if not self.path.is_file():
-            raise UserError(f"{self.path} is missing, although the index beside it lists it; delete the index to remake it")
+            raise UserError(
+                f"{self.path} is missing, although the index beside it lists it; delete the index to remake it"
+            )
         if sha256_of(self.path) != self.sha256:
             raise UserError(f"{self.path} was altered since it was made; delete the index beside it to remake it")
         return tifffile.imread(self.path).reshape(self.shape)
+
+    @property
+    def pixels(self) -> int:
+        """The number of pixels."""
+        return math.prod(self.shape)
+
+    @property
+    def pixel_size(self) -> tuple[float, ...] | None:
+        """The pixel size in nanometres, in the order of the spatial axes; None where it is not known."""
+        noted = self.notes.get("pixel_size")
+        return tuple(float(value) for value in noted.split("x")) if noted else None
 
     def number(self, key: str) -> float | None:
         """Return a noted number, None where nothing was noted."""
@@ -127,7 +142,9 @@ class ImageWriter:
 
 def write_image(path: Path, image: np.ndarray, axes: str, pixel_size: tuple[float, ...] | None = None) -> None:
     """Write one float32 OME-TIFF, compressed without predictor, with its axes and pixel size in nanometres."""
-    metadata: dict[str, object] = {"axes": axes}
+    # By default the identifier is drawn anew, and then the same pixels would never give the same file.
+    identifier = uuid.uuid5(uuid.NAMESPACE_OID, hashlib.sha256(image.tobytes()).hexdigest())
+    metadata: dict[str, object] = {"axes": axes, "UUID": f"urn:uuid:{identifier}"}
     for letter, size in zip(reversed(axes), reversed(pixel_size or ()), strict=False):
         metadata[f"PhysicalSize{letter}"] = size
         metadata[f"PhysicalSize{letter}Unit"] = "nm"

@@ -1,0 +1,145 @@
+"""Write what is generated in docs/: the reference of the configuration, its JSON schemas, the list of methods.
+
+`make docs` runs this; a test fails when a file here is not what it would write.
+"""
+
+import json
+import sys
+import types
+import typing
+from pathlib import Path
+from typing import Any
+
+DOCS = Path(__file__).resolve().parent
+sys.path.insert(0, str(DOCS.parent / "src"))
+
+from pydantic import BaseModel  # noqa: E402 (the line above makes the package importable)
+from pydantic_core import PydanticUndefined  # noqa: E402
+
+from reconbench import catalogue  # noqa: E402
+from reconbench.config import models  # noqa: E402
+
+SECTIONS = [
+    (models.Configuration, "Only in config.yaml"),
+    (models.StudyFile, "Only in workflow/studies/*.yaml"),
+    (models.Study, "In both"),
+    (models.Dataset, "datasets"),
+    (models.Crop, "datasets: crop"),
+    (models.ProblemDefinition, "problems"),
+    (models.Reference, "problems: forward and noise"),
+    (models.Variant, "variants"),
+    (models.Tuning, "variants: tune"),
+    (models.Run, "runs"),
+    (models.Table, "tables"),
+    (models.TableSection, "tables: sections"),
+    (models.Display, "tables and figures: metrics"),
+    (models.Figure, "figures"),
+]
+INTRODUCTION = """# What can be configured
+
+Made by `make docs` from `src/reconbench/config/models.py`; do not edit.
+
+`config.yaml` says what to run; each file in `workflow/studies` says what one paper did and what each scale means.
+Any key of config.yaml can be given on the command line: `snakemake --config scale=paper mirror=../mirror -- TARGET`.
+A bare word counts as a list of one. A scale overrides keys of its study: maps merge, lists are replaced, null removes.
+All faults are reported at once, before anything runs, each with its file and line.
+"""
+
+
+def schema(model: type[BaseModel]) -> str:
+    """Return the JSON schema of a model, for editors."""
+    return json.dumps(model.model_json_schema(), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def configuration() -> str:
+    """Return the reference of every key."""
+    parts = [INTRODUCTION]
+    for model, heading in SECTIONS:
+        parts.append(f"## {heading}\n\n{' '.join(model.__doc__.split())}\n\n{rows(model, 'key')}")
+    return "\n".join(parts)
+
+
+def rows(model: type[BaseModel], first: str) -> str:
+    """Return a table of a model's fields."""
+    lines = [f"| {first} | value | default | meaning |", "| --- | --- | --- | --- |"]
+    lines += [
+        f"| `{name}` | {kind(field.annotation)} | {default(field)} | {in_cell(field.description)} |"
+        for name, field in model.model_fields.items()
+        if model is models.Study or name not in models.Study.model_fields or not issubclass(model, models.Study)
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def kind(annotation: Any) -> str:
+    """Return what a value may be, in a word or two."""
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is typing.Annotated:
+        return kind(arguments[0])
+    if origin is typing.Literal:
+        return ", ".join(f"`{value}`" for value in arguments)
+    if origin in (typing.Union, types.UnionType):
+        return " or ".join(dict.fromkeys(kind(member) for member in arguments if member is not type(None)))
+    if origin is list:
+        return f"list of {kind(arguments[0])}"
+    if origin is dict:
+        return f"map to {kind(arguments[1])}"
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return f"[{annotation.__name__}](#{anchor(annotation)})"
+    return {"str": "text", "int": "number", "float": "number", "bool": "true or false"}.get(
+        getattr(annotation, "__name__", ""), "anything"
+    )
+
+
+def anchor(model: type[BaseModel]) -> str:
+    """Return the anchor of a model's heading."""
+    heading = dict(SECTIONS)[model]
+    return "".join(letter for letter in heading.lower().replace(" ", "-") if letter.isalnum() or letter in "-_")
+
+
+def default(field: Any) -> str:
+    """Return the default of a field in words."""
+    if field.is_required():
+        return "needed"
+    value = field.get_default(call_default_factory=True)
+    if value is PydanticUndefined or value in (None, "", {}, []):
+        return ""
+    return f"`{json.dumps(value)}`"
+
+
+def in_cell(text: str | None) -> str:
+    """Return text that can stand in a cell of a table."""
+    return " ".join((text or "").split()).replace("|", "\\|")
+
+
+def methods() -> str:
+    """Return the list of methods with their parameters."""
+    parts = ["# Methods\n\nMade by `make docs` from the files in `src/reconbench/methods`; do not edit.\n"]
+    for name, module in catalogue.methods().items():
+        record = module.METHOD
+        title = record.title.split(",")[0] if "{" in record.title else record.title
+        doi = f" [doi:{record.doi}](https://doi.org/{record.doi})" if record.doi else ""
+        told = ", ".join(sorted(record.told)) or "nothing"
+        tuned = ", ".join(f"`{key}`" for key in record.grid) or "nothing"
+        parts.append(
+            f"## {name}\n\n{title}: {', '.join(sorted(record.kinds))}. {record.reference}{doi}\n\n"
+            f"It is told: {told}. Tuning searches: {tuned}.\n"
+        )
+        if module.Params.model_fields:
+            parts.append(rows(module.Params, "parameter"))
+    return "\n".join(parts)
+
+
+def generated() -> dict[Path, str]:
+    """Return every generated file with its text."""
+    return {
+        DOCS / "config.schema.json": schema(models.Configuration),
+        DOCS / "study.schema.json": schema(models.StudyFile),
+        DOCS / "configuration.md": configuration(),
+        DOCS / "methods.md": methods(),
+    }
+
+
+if __name__ == "__main__":
+    for path, text in generated().items():
+        path.write_text(text, encoding="utf-8")
+        print(path.relative_to(DOCS.parent))

@@ -1,0 +1,276 @@
+"""Checks across a configuration: every name leads somewhere, every parameter is one that its file knows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ValidationError
+
+from reconbench import catalogue
+from reconbench.config.messages import faults, nearest, unknown
+from reconbench.config.models import ORACLE, SPLITS, Dataset, Figure, ProblemDefinition, Run, Table, Variant
+from reconbench.config.sources import Location
+from reconbench.datasets.registry import registry
+from reconbench.datasets.splits import check_splits, number_of_images
+from reconbench.errors import UserError
+
+if TYPE_CHECKING:
+    from reconbench.config.loading import Benchmark, LoadedStudy
+
+Fault = tuple[Location, str]
+TIME = "time_ms"
+
+
+def check(benchmark: Benchmark) -> list[str]:
+    """Return a sentence with its place for every fault."""
+    try:
+        checks = Checks(benchmark)
+    except UserError as error:
+        # A folder of methods that cannot be read leaves no list to hold the rest against.
+        return [f"config.yaml, method_folders: {error}"]
+    found = [
+        f"{loaded.source.place(location, benchmark.scale)}: {sentence}"
+        for loaded in benchmark.studies
+        for location, sentence in checks.of_study(loaded)
+    ]
+    return found + list(checks.of_all())
+
+
+class Checks:
+    """The checks of one benchmark, with the names that are valid in it."""
+
+    def __init__(self, benchmark: Benchmark):
+        self.benchmark = benchmark
+        self.methods = catalogue.methods(benchmark.configuration.method_folders)
+        self.datasets: Mapping[str, Dataset] = benchmark.part("datasets")
+        self.problems: Mapping[str, ProblemDefinition] = benchmark.part("problems")
+        self.variants: Mapping[str, Variant] = benchmark.part("variants")
+        self.runs: list[Run] = [run for loaded in benchmark.studies for run in loaded.study.runs.values()]
+
+    def of_study(self, loaded: LoadedStudy) -> Iterator[Fault]:
+        """Find the faults inside one study."""
+        study = loaded.study
+        for name, dataset in study.datasets.items():
+            yield from self.of_dataset(("datasets", name), dataset)
+        for name, problem in study.problems.items():
+            yield from self.of_problem(("problems", name), problem)
+        for name, variant in study.variants.items():
+            yield from self.of_variant(("variants", name), name, variant)
+        for name, run in study.runs.items():
+            yield from self.of_run(("runs", name), run)
+        for name, table in study.tables.items():
+            yield from self.of_table(("tables", name), table, loaded.folder)
+        for name, figure in study.figures.items():
+            yield from self.of_figure(("figures", name), figure)
+
+    def of_all(self) -> Iterator[str]:
+        """Find the faults that lie between studies and runs."""
+        for part in ("problems", "variants", "tables", "figures"):
+            first: dict[str, tuple[str, Any]] = {}
+            for loaded in self.benchmark.studies:
+                for name, value in getattr(loaded.study, part).items():
+                    owner, known = first.setdefault(name, (loaded.source.shown, value))
+                    if known != value:
+                        yield f"{loaded.source.place((part, name))}: '{name}' is something else in {owner}; rename one"
+        seen: dict[tuple[str, str], str] = {}
+        for loaded in self.benchmark.studies:
+            for name, run in loaded.study.runs.items():
+                place = loaded.source.place(("runs", name))
+                for pair in ((problem, variant) for problem in run.problems for variant in run.variants):
+                    if pair in seen:
+                        yield f"{place}: variant '{pair[1]}' on problem '{pair[0]}' stands in {seen[pair]} already"
+                    seen.setdefault(pair, f"run '{name}'")
+
+    def of_dataset(self, at: Location, dataset: Dataset) -> Iterator[Fault]:
+        """Find what a dataset lacks for its source."""
+        match dataset.source:
+            case "registry" if dataset.name not in registry():
+                yield (*at, "name"), unknown("dataset of the registry named", dataset.name, registry())
+                return
+            case "folder" if not dataset.path:
+                yield at, "a dataset from a folder needs its `path`"
+                return
+            case "simulated":
+                simulators = catalogue.simulators()
+                if dataset.name not in simulators:
+                    yield (*at, "name"), unknown("simulator", dataset.name, simulators)
+                    return
+                if dataset.size is None:
+                    yield at, "simulated images need their `size`, for instance [128, 128]"
+                yield from self.of_parameters(
+                    (*at, "parameters"), catalogue.get_simulator(dataset.name), dataset.parameters
+                )
+        try:
+            check_splits(dataset.model_dump())
+        except UserError as error:
+            yield (*at, "splits"), str(error)
+
+    def of_problem(self, at: Location, problem: ProblemDefinition) -> Iterator[Fault]:
+        """Find unknown datasets, forward models and noises of a problem."""
+        if problem.dataset is None and problem.measured is None:
+            yield at, "a problem needs a `dataset` of truths or a `measured` one"
+        for key in ("dataset", "measured"):
+            name = getattr(problem, key)
+            if name is not None and name not in self.datasets:
+                yield (*at, key), unknown("dataset", name, self.datasets)
+        if problem.measured is not None and problem.noise is not None:
+            yield (*at, "noise"), "measured images have their own noise; leave `noise` out"
+        if problem.forward is not None:
+            yield from self.of_reference((*at, "forward"), "forward model", problem.forward, catalogue.forward_models())
+        if problem.noise is not None:
+            yield from self.of_reference((*at, "noise"), "noise", problem.noise, catalogue.noises())
+
+    def of_reference(self, at: Location, what: str, reference: Any, known: Mapping[str, Any]) -> Iterator[Fault]:
+        """Find an unknown name or parameter of a forward model or a noise."""
+        if reference.name not in known:
+            yield (*at, "name"), unknown(what, reference.name, known)
+        else:
+            yield from self.of_parameters((*at, "params"), known[reference.name], reference.params)
+
+    def of_parameters(self, at: Location, module: Any, params: Mapping[str, Any]) -> Iterator[Fault]:
+        """Find parameters that a file's `Params` refuses."""
+        try:
+            module.Params.model_validate(dict(params))
+        except ValidationError as error:
+            yield from (((*at, *location), sentence) for location, sentence in faults(error, module.Params))
+
+    def of_variant(self, at: Location, name: str, variant: Variant) -> Iterator[Fault]:
+        """Find an unknown method, parameter or tuning of a variant."""
+        if name == ORACLE:
+            yield at, f"the name '{ORACLE}' is reserved for the truth itself; choose another"
+        if variant.method not in self.methods:
+            yield (*at, "method"), unknown("method", variant.method, self.methods)
+            return
+        module = self.methods[variant.method]
+        yield from self.of_parameters((*at, "params"), module, variant.params)
+        if variant.train_on is not None and variant.train_on not in self.problems:
+            yield (*at, "train_on"), unknown("problem", variant.train_on, self.problems)
+        if variant.tune is not None:
+            yield from self.of_tuning((*at, "tune"), module, variant)
+
+    def of_tuning(self, at: Location, module: Any, variant: Variant) -> Iterator[Fault]:
+        """Find a metric that is unknown or a grid that the method does not have."""
+        metrics = catalogue.metrics()
+        if variant.tune.metric not in metrics:
+            yield (*at, "metric"), unknown("metric", variant.tune.metric, metrics)
+        grid = variant.tune.grid or module.METHOD.grid
+        if not grid:
+            yield at, f"method '{variant.method}' has no grid of its own; give one, as `grid: {{parameter: [values]}}`"
+        for key, values in grid.items():
+            if key not in module.Params.model_fields:
+                yield (*at, "grid", key), unknown(f"parameter of '{variant.method}'", key, module.Params.model_fields)
+                continue
+            for value in values:
+                given = {**variant.params, key: value}
+                yield from self.of_parameters((*at, "grid"), module, given)
+
+    def of_run(self, at: Location, run: Run) -> Iterator[Fault]:
+        """Find unknown names of a run, methods that do not fit its problems, and shards that would be empty."""
+        for name in run.problems:
+            if name not in self.problems:
+                yield (*at, "problems"), unknown("problem", name, self.problems)
+            else:
+                yield from self.of_run_problem(at, run, name)
+        for name in run.variants:
+            if name != ORACLE and name not in self.variants:
+                yield (*at, "variants"), unknown("variant", name, [ORACLE, *self.variants])
+        metrics = catalogue.metrics()
+        for name, params in run.metrics.items():
+            if name not in metrics:
+                yield (*at, "metrics"), unknown("metric", name, metrics)
+            else:
+                yield from self.of_parameters((*at, "metrics", name), metrics[name], params)
+
+    def of_run_problem(self, at: Location, run: Run, name: str) -> Iterator[Fault]:
+        """Find variants that do not fit a problem, and splits that are too small."""
+        problem = self.problems[name]
+        for key in run.variants:
+            variant = self.variants.get(key)
+            method = self.methods.get(variant.method) if variant else None
+            if method is None:
+                continue
+            if problem.kind not in method.METHOD.kinds:
+                kinds = ", ".join(sorted(method.METHOD.kinds))
+                sentence = f"variant '{key}' solves {kinds}, and problem '{name}' is {problem.kind}"
+                yield (*at, "variants"), sentence
+            if variant.tune is not None:
+                yield from self.of_validation(at, key, variant.train_on or name)
+        dataset = self.datasets.get(problem.measured or problem.dataset or "")
+        images = self.images_of(dataset, "test")
+        if images == 0:
+            yield (*at, "problems"), f"the dataset of problem '{name}' has no test images"
+        elif images is not None and run.shards > images:
+            yield (*at, "shards"), f"{run.shards} shards are more than the {images} test images of problem '{name}'"
+
+    def of_validation(self, at: Location, variant: str, problem: str) -> Iterator[Fault]:
+        """Find a tuned variant without images to tune on."""
+        definition = self.problems.get(problem)
+        dataset = self.datasets.get(definition.dataset or "") if definition else None
+        if dataset is not None and self.images_of(dataset, "validation") == 0:
+            yield (
+                (*at, "variants"),
+                f"variant '{variant}' is tuned on the validation split of problem '{problem}', "
+                "which has no images; give that split some, or the variant a `train_on`",
+            )
+
+    def images_of(self, dataset: Dataset | None, split: str) -> int | None:
+        """Return the number of images of a split; None where it cannot be known or the dataset is faulty."""
+        if dataset is None or split not in SPLITS:
+            return None
+        try:
+            return number_of_images(dataset.model_dump(), split)
+        except UserError:
+            return None
+
+    def scored(self, problem: str, variant: str) -> Run | None:
+        """Return the run that scores a pair."""
+        return next((run for run in self.runs if problem in run.problems and variant in run.variants), None)
+
+    def of_table(self, at: Location, table: Table, folder: Path) -> Iterator[Fault]:
+        """Find rows and columns of a table that no run gives."""
+        for index, section in enumerate(table.sections):
+            here = (*at, "sections", index)
+            yield from self.of_pairs(here, section.problems, section.variants, table.metrics)
+        if table.published is not None and not (folder / "published" / table.published).is_file():
+            shipped = [path.name for path in (folder / "published").glob("*.csv")]
+            yield (*at, "published"), unknown("file of published numbers", table.published, shipped)
+
+    def of_figure(self, at: Location, figure: Figure) -> Iterator[Fault]:
+        """Find an unknown kind, and what no run gives."""
+        kinds = catalogue.figure_kinds()
+        if figure.kind not in kinds:
+            yield (*at, "kind"), unknown("kind of figure", figure.kind, kinds)
+        else:
+            yield from self.of_parameters((*at, "params"), kinds[figure.kind], figure.params)
+        yield from self.of_pairs(at, figure.problems, figure.variants, figure.metrics)
+
+    def of_pairs(self, at: Location, problems: Mapping[str, str], variants: list[str], metrics: Any) -> Iterator[Fault]:
+        """Find pairs of problem and variant that no run scores, and metrics that their run does not have."""
+        for name in problems.values():
+            if name not in self.problems:
+                yield (*at, "problems"), unknown("problem", name, self.problems)
+                continue
+            for variant in variants:
+                run = self.scored(name, variant)
+                if run is None:
+                    yield (
+                        (*at, "variants"),
+                        f"no run scores variant '{variant}' on problem '{name}'{self._hint(variant)}",
+                    )
+                    continue
+                for metric in metrics:
+                    if metric != TIME and metric not in run.metrics:
+                        sentence = unknown(f"metric of the run of problem '{name}' named", metric, [*run.metrics, TIME])
+                        yield (*at, "metrics"), sentence
+
+    def _hint(self, variant: str) -> str:
+        known = [ORACLE, *self.variants]
+        return "" if variant in known else nearest(variant, known)
+
+
+def validated(module: Any, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return parameters with their defaults, as plain values for a spec."""
+    model: BaseModel = module.Params.model_validate(dict(params))
+    return model.model_dump(mode="json")

@@ -1,0 +1,117 @@
+"""From config.yaml and the studies to one checked benchmark; every fault in one message."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from reconbench.config.checks import check
+from reconbench.config.messages import faults, nearest
+from reconbench.config.models import Configuration, Study, StudyFile
+from reconbench.config.sources import Source, merged
+from reconbench.errors import ConfigurationError
+
+PARTS = ("datasets", "problems", "variants", "runs", "tables", "figures")
+
+
+@dataclass(frozen=True)
+class LoadedStudy:
+    """A study at the scale that was asked for, and where it came from."""
+
+    name: str
+    study: Study
+    source: Source
+    folder: Path
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """Everything that is to run, checked."""
+
+    configuration: Configuration
+    studies: tuple[LoadedStudy, ...]
+
+    def part(self, part: str) -> dict[str, Any]:
+        """Return all datasets, problems, variants, tables or figures of all studies by name."""
+        return {name: value for loaded in self.studies for name, value in getattr(loaded.study, part).items()}
+
+    @property
+    def scale(self) -> str:
+        """The scale that was asked for."""
+        return self.configuration.scale
+
+
+def load(raw: Mapping[str, Any], home: Path, config_file: Path | None = None) -> Benchmark:
+    """Read and check a configuration with the studies it names.
+
+    Parameters
+    ----------
+    raw : mapping
+        The configuration as Snakemake holds it: config.yaml with the command line over it.
+    home : Path
+        The checkout, which holds ``workflow/studies``.
+    config_file : Path, optional
+        Where `raw` was read from, so that a fault can name its line.
+
+    Returns
+    -------
+    Benchmark
+
+    Raises
+    ------
+    ConfigurationError
+        All faults in one message: place, what was expected, the nearest valid name.
+    """
+    found: list[str] = []
+    source = Source(config_file, "config.yaml", dict(raw))
+    found += source.duplicates
+    configuration = _validated(Configuration, source, found)
+    if configuration is None:
+        raise ConfigurationError(found)
+    studies = [_own_study(configuration, source)]
+    studies += [_read_study(name, configuration.scale, home, found) for name in configuration.studies]
+    loaded = tuple(study for study in studies if study is not None)
+    benchmark = Benchmark(configuration, loaded)
+    found += check(benchmark)
+    if found:
+        raise ConfigurationError(list(dict.fromkeys(found)))
+    return benchmark
+
+
+def _own_study(configuration: Configuration, source: Source) -> LoadedStudy:
+    own = Study(**{key: getattr(configuration, key) for key in Study.model_fields})
+    return LoadedStudy("config.yaml", own, source, Path())
+
+
+def _read_study(name: str, scale: str, home: Path, found: list[str]) -> LoadedStudy | None:
+    folder = home / "workflow" / "studies"
+    is_path = name.endswith((".yaml", ".yml"))
+    path = Path(name) if is_path else folder / f"{name}.yaml"
+    if not path.is_file():
+        shipped = [file.stem for file in folder.glob("*.yaml")]
+        hint = "; there is no such file" if is_path else nearest(name, shipped)
+        found.append(f"config.yaml, studies: there is no study '{name}'{hint}")
+        return None
+    try:
+        source = Source(path, path.name)
+    except ConfigurationError as error:
+        found += error.faults
+        return None
+    found += source.duplicates
+    # The file as it stands first, so that a fault in another scale's keys is found as well.
+    if _validated(StudyFile, source, found) is None:
+        return None
+    scales = source.data.get("scales") or {}
+    at_scale = merged({k: v for k, v in source.data.items() if k != "scales"}, scales.get(scale) or {})
+    study = _validated(Study, source, found, at_scale, scale)
+    return None if study is None else LoadedStudy(path.stem, study, source, path.parent)
+
+
+def _validated(model: type, source: Source, found: list[str], data: Any = None, scale: str | None = None) -> Any:
+    try:
+        return model.model_validate(source.data if data is None else data)
+    except ValidationError as error:
+        found += [f"{source.place(location, scale)}: {sentence}" for location, sentence in faults(error, model)]
+        return None

@@ -1,0 +1,165 @@
+"""What a benchmark makes and where it lies: the graph of jobs, as paths.
+
+The rules ask this plan and `specs`; neither knows of Snakemake.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
+
+from reconbench import catalogue
+from reconbench.config.loading import Benchmark, LoadedStudy
+from reconbench.config.models import ORACLE, Figure, Run, TableSection
+
+Pair = tuple[str, str]
+
+
+class Plan:
+    """The parts of a benchmark by name, and the files of its results.
+
+    Parameters
+    ----------
+    benchmark : Benchmark
+    """
+
+    def __init__(self, benchmark: Benchmark):
+        self.benchmark = benchmark
+        self.configuration = benchmark.configuration
+        self.scale = benchmark.scale
+        self.datasets = benchmark.part("datasets")
+        self.problems = benchmark.part("problems")
+        self.variants = benchmark.part("variants")
+        self.tables = benchmark.part("tables")
+        self.figures = benchmark.part("figures")
+        self.methods = catalogue.methods(self.configuration.method_folders)
+
+    @cached_property
+    def runs(self) -> dict[Pair, tuple[Run, LoadedStudy]]:
+        """The run that scores each pair of problem and variant, and its study."""
+        return {
+            (problem, variant): (run, loaded)
+            for loaded in self.benchmark.studies
+            for run in loaded.study.runs.values()
+            for problem in run.problems
+            for variant in run.variants
+        }
+
+    @property
+    def keeps_estimates(self) -> bool:
+        """Whether estimates stay on disk after they are scored."""
+        choice = self.configuration.keep_estimates
+        return self.scale != "paper" if choice == "auto" else choice
+
+    def gpus(self, variant: str) -> int:
+        """Return the number of GPUs that a job of a variant asks for."""
+        chosen = self.variants[variant]
+        return self.methods[chosen.method].METHOD.gpu if chosen.gpu is None else chosen.gpu
+
+    def time_limit(self, problem: str, variant: str) -> float:
+        """Return the seconds that a job may take where failures are recorded, 0 for no limit."""
+        own = self.runs.get((problem, variant)) or next(
+            (found for (_, name), found in self.runs.items() if name == variant), None
+        )
+        limit = (own[1].study.time_limit if own else None) or self.configuration.time_limit
+        return limit or 0
+
+    def study_of(self, part: str, name: str) -> LoadedStudy:
+        """Return the study that defines a table or a figure."""
+        return next(loaded for loaded in self.benchmark.studies if name in getattr(loaded.study, part))
+
+    # Pairs of problem and variant
+
+    def parts(self, problem: str, variant: str) -> Iterator[str]:
+        """Give `<repetition>/<shard>` of every part of a pair's results."""
+        run, _ = self.runs[problem, variant]
+        trained = variant != ORACLE and self.methods[self.variants[variant].method].METHOD.trained_on is not None
+        for repetition in range(1, (run.repetitions if trained else 1) + 1):
+            for shard in range(1, run.shards + 1):
+                yield f"{repetition}/{shard:03d}-of-{run.shards:03d}"
+
+    def shown(self, sections: Iterable[TableSection | Figure]) -> list[Pair]:
+        """Return the pairs that a table or a figure shows, each once."""
+        pairs = [
+            (problem, variant)
+            for section in sections
+            for problem in section.problems.values()
+            for variant in section.variants
+        ]
+        return list(dict.fromkeys(pairs))
+
+    def table_pairs(self, table: str) -> list[Pair]:
+        """Return the pairs that a table shows."""
+        return self.shown(self.tables[table].sections)
+
+    def figure_pairs(self, figure: str) -> list[Pair]:
+        """Return the pairs that a figure shows."""
+        return self.shown([self.figures[figure]])
+
+    def tuned_on(self, problem: str, variant: str) -> str | None:
+        """Return the problem on whose validation split a variant is tuned, None for one with fixed parameters."""
+        if variant == ORACLE or self.variants[variant].tune is None:
+            return None
+        return self.variants[variant].train_on or problem
+
+    # Files
+
+    def index(self, step: str, name: str, split: str) -> str:
+        """Return the index of a split of a dataset (`data`) or of a problem (`measurements`)."""
+        return f"results/{self.scale}/{step}/{name}/{split}/index.csv"
+
+    def truth(self, problem: str, split: str) -> list[str]:
+        """Return the index of a problem's truths, nothing where it has none."""
+        dataset = self.problems[problem].dataset
+        return [self.index("data", dataset, split)] if dataset else []
+
+    def measured(self, problem: str, split: str) -> list[str]:
+        """Return the index of a problem's measured images, nothing where they are simulated."""
+        dataset = self.problems[problem].measured
+        return [self.index("data", dataset, split)] if dataset else []
+
+    def downloads(self, dataset: str, name: str) -> list[str]:
+        """Return a file or folder of the registry's files that a dataset is made of, nothing for other sources."""
+        chosen = self.datasets[dataset]
+        return [f"results/downloads/{chosen.name}/{name}"] if chosen.source == "registry" else []
+
+    def estimate(self, problem: str, variant: str, part: str, name: str) -> list[str]:
+        """Return a file of one part of a variant's estimates; the control `oracle` has none."""
+        return [] if variant == ORACLE else [f"results/{self.scale}/estimates/{problem}/{variant}/{part}/{name}"]
+
+    def tuned(self, problem: str, variant: str, name: str) -> list[str]:
+        """Return a file of a variant's tuning, nothing for one with fixed parameters."""
+        on = self.tuned_on(problem, variant)
+        return [f"results/{self.scale}/models/{on}/{variant}/1/all/{name}"] if on else []
+
+    def scores(self, pairs: Sequence[Pair], name: str = "scores.csv") -> list[str]:
+        """Return a file of the scores of every part of every pair, in order."""
+        return [
+            f"results/{self.scale}/scores/{problem}/{variant}/{part}/{name}"
+            for problem, variant in pairs
+            for part in self.parts(problem, variant)
+        ]
+
+    def estimates(self, pairs: Sequence[Pair], name: str = "run.json") -> list[str]:
+        """Return a file of the estimates of every part of every pair, in order."""
+        return [file for pair in pairs for part in self.parts(*pair) for file in self.estimate(*pair, part, name)]
+
+    def tunings(self, pairs: Sequence[Pair], name: str = "params.json") -> list[str]:
+        """Return a file of the tuning of every tuned pair, in order."""
+        return [file for pair in pairs for file in self.tuned(*pair, name)]
+
+    def published(self, table: str) -> list[str]:
+        """Return the file of published numbers of a table, nothing where it has none."""
+        chosen = self.tables[table].published
+        return [str(self.study_of("tables", table).folder / "published" / chosen)] if chosen else []
+
+    def indexes(self, pairs: Sequence[Pair], step: str) -> list[str]:
+        """Return the index of the test truths (`data`) or measurements of every problem of some pairs, in order."""
+        problems = dict.fromkeys(problem for problem, _ in pairs)
+        if step == "data":
+            return [file for problem in problems for file in self.truth(problem, "test")]
+        return [self.index(step, problem, "test") for problem in problems]
+
+    def targets(self) -> list[str]:
+        """Return everything that a plain call makes."""
+        tables = [f"results/tables/{name}.{suffix}" for name in self.tables for suffix in ("csv", "md", "tex", "html")]
+        figures = [f"results/figures/{name}.{suffix}" for name in self.figures for suffix in ("svg", "png", "csv")]
+        return [*tables, *figures, "results/report/index.html"]

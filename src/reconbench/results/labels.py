@@ -1,0 +1,87 @@
+"""Readable words for variants, metrics and what a method is told."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from reconbench import catalogue
+from reconbench.config.models import ORACLE
+
+ORACLE_TITLE = "truth (oracle)"
+IDENTITY = "identity"
+TIME = "time_ms"
+ARROWS = {"higher": "↑", "lower": "↓"}
+SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+Variants = Mapping[str, Mapping[str, Any]]
+
+
+def variant_title(variant: str, variants: Variants) -> str:
+    """Return readable words for a variant.
+
+    Parameters
+    ----------
+    variant : str
+        Its name.
+    variants : mapping
+        From name to `method` (what `catalogue.get_method` takes), `title`, `params` and `tuned`, as a spec has them.
+
+    Returns
+    -------
+    str
+        Its own title, else its method's with the parameters filled in. A tuned one without a title of its own is
+        called tuned and leaves out the clauses with parameters: these differ from problem to problem.
+    """
+    if variant == ORACLE:
+        return ORACLE_TITLE
+    chosen = variants[variant]
+    if chosen["title"]:
+        return chosen["title"]
+    title = catalogue.get_method(**chosen["method"]).METHOD.title
+    if chosen["tuned"]:
+        return ", ".join([*(clause for clause in title.split(", ") if "{" not in clause), "tuned"])
+    return title.format(**chosen["params"])
+
+
+def is_control(variant: str, variants: Variants) -> bool:
+    """Whether a variant is the truth or the measurement itself, which are no methods to be compared."""
+    return variant == ORACLE or variants[variant]["method"]["name"] == IDENTITY
+
+
+def told(variant: str, variants: Variants) -> str:
+    """Return in words what a variant's method is told besides the measurement."""
+    if variant == ORACLE:
+        return "the truth"
+    return ", ".join(sorted(catalogue.get_method(**variants[variant]["method"]).METHOD.told)) or "nothing"
+
+
+def better(metric: str) -> str:
+    """Return which way is better, ``"higher"`` or ``"lower"``."""
+    return "lower" if metric == TIME else catalogue.get_metric(metric).METRIC.better
+
+
+def metric_title(metric: str, title: str = "", scale: float = 1.0) -> str:
+    """Return the head of a metric's column: words, factor of display, unit, and an arrow to the better side.
+
+    Parameters
+    ----------
+    metric : str
+    title : str
+        Words to be used instead of the metric's own, its factor and its unit.
+    scale : float
+        Factor of display.
+    """
+    return f"{title or _own_title(metric, scale)} {ARROWS[better(metric)]}"
+
+
+def _own_title(metric: str, scale: float) -> str:
+    if metric == TIME:
+        return "time per image [ms]"
+    record = catalogue.get_metric(metric).METRIC
+    factor = "" if scale == 1 else f" × {_power(scale)}"
+    return f"{record.title}{factor}" + (f" [{record.unit}]" if record.unit else "")
+
+
+def _power(scale: float) -> str:
+    """Return 1000 as 10³, and 200 as itself."""
+    exponent = f"{scale:e}".split("e")
+    return f"10{str(int(exponent[1])).translate(SUPERSCRIPTS)}" if float(exponent[0]) == 1 else f"{scale:g}"

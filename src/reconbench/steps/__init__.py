@@ -1,0 +1,1 @@
+"""What each step of the workflow computes: measure, tune, restore, score."""

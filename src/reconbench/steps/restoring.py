@@ -1,0 +1,121 @@
+"""From measurement to estimate, image by image, with the time that each takes."""
+
+import time
+from collections.abc import Mapping, Sequence
+from functools import partial
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from reconbench import catalogue
+from reconbench.contracts import Problem
+from reconbench.errors import UserError
+from reconbench.images import ImageRecord, ImageWriter
+from reconbench.progress import progress
+from reconbench.steps.measuring import DRAWN, build_forward
+
+WARM_UP_PIXELS = 64
+Spec = Mapping[str, Any]
+
+
+def shard(records: Sequence[ImageRecord], name: str) -> Sequence[ImageRecord]:
+    """Return the images of a shard such as ``002-of-022``: every one is in exactly one, in order."""
+    index, count = (int(part) for part in name.split("-of-"))
+    bounds = [len(records) * i // count for i in range(count + 1)]
+    return records[bounds[index - 1] : bounds[index]]
+
+
+class Restorer:
+    """A method with its parameters, on one problem, ready for any number of images.
+
+    Parameters
+    ----------
+    spec : mapping
+        `method` (name, and file where it is a user's own), `kind`, `forward`, `noise`.
+    params : mapping
+        The method's parameters.
+    device : {"cpu", "cuda"}
+    """
+
+    def __init__(self, spec: Spec, params: Mapping[str, Any], device: str):
+        self.spec = spec
+        self.device = device
+        self.method: ModuleType = catalogue.get_method(**spec["method"])
+        self.params = self.method.Params.model_validate(dict(params))
+        told = self.method.METHOD.told
+        self.forward = build_forward(spec["forward"]) if "forward model" in told else None
+        self.noise = catalogue.get_noise(spec["noise"]["name"]) if spec["noise"] else None
+
+    def problem(self, record: ImageRecord) -> Problem:
+        """Return what the method may know of one measurement."""
+        return Problem(
+            kind=self.spec["kind"],
+            forward_model=self.forward,
+            **self._declared(record),
+            pixel_size=record.pixel_size,
+            told=self.method.METHOD.told,
+        )
+
+    def _declared(self, record: ImageRecord) -> dict[str, Any]:
+        if self.noise is None:
+            return {}
+        params = self.noise.Params.model_validate(self.spec["noise"]["params"])
+        drawn = drawn_for(record)
+        known = self.noise.variance(np.zeros(1), params, drawn) is not None
+        return {
+            "variance": partial(self.noise.variance, params=params, drawn=drawn) if known else None,
+            "counts_per_unit": self.noise.gain(params, drawn),
+        }
+
+    def restore(self, measurement: np.ndarray, record: ImageRecord) -> np.ndarray:
+        """Return the estimate of one measurement.
+
+        Raises
+        ------
+        UserError
+            If the estimate is not a float32 image of finite values.
+        """
+        estimate = self.method.restore(measurement, self.problem(record), self.params, self.device)
+        name = self.method.METHOD.name
+        if not isinstance(estimate, np.ndarray) or estimate.dtype != np.float32:
+            raise UserError(f"method '{name}' gave {_kind_of(estimate)} for image '{record.name}', not a float32 array")
+        if not np.isfinite(estimate).all():
+            raise UserError(f"method '{name}' gave values that are not finite for image '{record.name}'")
+        return estimate
+
+
+def drawn_for(record: ImageRecord) -> dict[str, float]:
+    """Return what the noise drew for a measurement, for instance its dose."""
+    notes = record.notes.items()
+    return {key.removeprefix(DRAWN): float(value) for key, value in notes if key.startswith(DRAWN) and value}
+
+
+def _kind_of(value: Any) -> str:
+    return f"an array of {value.dtype}" if isinstance(value, np.ndarray) else f"a {type(value).__name__}"
+
+
+def restore_images(restorer: Restorer, records: Sequence[ImageRecord], writer: ImageWriter, title: str) -> float:
+    """Restore images and write the estimates, each with its seconds.
+
+    Returns
+    -------
+    float
+        Seconds of all images together, reading and writing not counted.
+    """
+    if records:
+        # The first call of a library pays for its import and its plans; a small piece takes that on itself.
+        first = records[0].load()
+        piece = first[(..., *[slice(WARM_UP_PIXELS)] * min(first.ndim, 2))].copy()
+        restorer.restore(piece, records[0])
+    total = 0.0
+    for record in progress(records, title):
+        measurement = record.load()
+        start = time.perf_counter()
+        estimate = restorer.restore(measurement, record)
+        seconds = time.perf_counter() - start
+        writer.add(
+            record.name, estimate, axes=record.axes if estimate.ndim == len(record.axes) else None, seconds=seconds
+        )
+        total += seconds
+    return total

@@ -1,0 +1,79 @@
+"""How far estimates are from the truth: every metric for every image."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from reconbench import catalogue
+from reconbench.errors import UserError
+from reconbench.images import ImageRecord
+from reconbench.results.provenance import OK
+from reconbench.steps.measuring import scored_against
+
+NO_TRUTH = "no truth"
+
+
+def score(
+    metrics: Mapping[str, Mapping[str, Any]],
+    target: str,
+    truth: ImageRecord | None,
+    measurement: ImageRecord,
+    estimate: ImageRecord | None,
+) -> tuple[np.ndarray, dict[str, Any]]:
+    """Score one estimate.
+
+    Parameters
+    ----------
+    metrics : mapping
+        Name of each metric to its parameters.
+    target : {"truth", "mean_matched"}
+    truth : ImageRecord or None
+        None where the measured image has no truth: then nothing is computed, and the line says so.
+    measurement : ImageRecord
+    estimate : ImageRecord or None
+        None stands for the control `oracle`, the target itself.
+
+    Returns
+    -------
+    image : ndarray
+        The estimate.
+    line : dict
+        Image, status, one value a metric, and the seconds that restoring took.
+    """
+    line: dict[str, Any] = {"image": measurement.name, "status": OK}
+    if truth is None:
+        if estimate is None:
+            raise UserError(f"image '{measurement.name}' has no truth, so the control 'oracle' has none to show")
+        return estimate.load(), {**line, "status": NO_TRUTH, "seconds": estimate.number("seconds")}
+    goal = scored_against(truth.load(), measurement.load(), target)
+    image = goal if estimate is None else estimate.load()
+    if image.shape != goal.shape:
+        raise UserError(f"the estimate of image '{truth.name}' has shape {image.shape}, and its truth {goal.shape}")
+    for name, params in metrics.items():
+        module = catalogue.get_metric(name)
+        line[name] = module.metric(image, goal, module.Params.model_validate(dict(params)))
+    line["seconds"] = None if estimate is None else estimate.number("seconds")
+    return image, line
+
+
+def paired(records: Sequence[ImageRecord], others: Sequence[ImageRecord]) -> list[ImageRecord | None]:
+    """Return for each record the other of the same name, None where there is none."""
+    by_name = {other.name: other for other in others}
+    return [by_name.get(record.name) for record in records]
+
+
+def example_names(examples: int | Sequence[str], names: Sequence[str]) -> list[str]:
+    """Return the images whose estimates are always kept: those named, or so many from the first.
+
+    Raises
+    ------
+    UserError
+        If an image that is named is not there.
+    """
+    if isinstance(examples, int):
+        return list(names[:examples])
+    for name in examples:
+        if name not in names:
+            raise UserError(f"there is no test image '{name}' to keep as an example; there are {', '.join(names[:12])}")
+    return list(examples)

@@ -1,0 +1,87 @@
+"""What every forward model promises, checked on whatever the catalogue finds."""
+
+import numpy as np
+import pytest
+from parameter_checks import assert_described_and_bounded
+
+from reconbench import catalogue
+from reconbench.contracts import Description
+
+torch = pytest.importorskip("torch")
+MODULES = catalogue.forward_models()
+MODELS = {name: module.build(module.Params()) for name, module in MODULES.items()}
+LINEAR = [name for name, model in MODELS.items() if hasattr(model, "adjoint")]
+CONVOLUTIONS = [name for name, model in MODELS.items() if hasattr(model, "kernel")]
+
+
+def random_tensor(shape, seed):
+    return torch.from_numpy(np.random.default_rng(seed).random(shape))
+
+
+def truth_shape(name):
+    """(y, x), or (z, y, x) for a volume's kernel; not square, so that axes cannot be mixed up unseen."""
+    return (24, 40, 34)[-getattr(getattr(MODELS[name], "kernel", None), "ndim", 2) :]
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_shape_batches_and_input(name):
+    model, shape = MODELS[name], truth_shape(name)
+    truth = random_tensor((3, *shape), 0)
+    before = truth.clone()
+    measured = model(truth)
+    assert tuple(measured.shape) == (3, *model.measurement_shape(shape))
+    assert measured.dtype == truth.dtype
+    torch.testing.assert_close(model(truth[1]), measured[1])
+    torch.testing.assert_close(truth, before, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_is_differentiable(name):
+    truth = random_tensor(truth_shape(name), 0).requires_grad_()
+    MODELS[name](truth).sum().backward()
+    assert torch.isfinite(truth.grad).all()
+    assert truth.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize("name", LINEAR)
+def test_is_linear(name):
+    model, shape = MODELS[name], truth_shape(name)
+    one, two = random_tensor(shape, 0), random_tensor(shape, 1)
+    torch.testing.assert_close(model(2 * one - 3 * two), 2 * model(one) - 3 * model(two), rtol=1e-6, atol=1e-8)
+
+
+@pytest.mark.parametrize("name", LINEAR)
+def test_adjoint_satisfies_its_definition(name):
+    """<A x, y> = <x, A* y>; and the gradient of the left side, which autograd computes by itself, is A* y."""
+    model, shape = MODELS[name], truth_shape(name)
+    truth = random_tensor(shape, 0).requires_grad_()
+    measurement = random_tensor(model.measurement_shape(shape), 1)
+    product = (model(truth) * measurement).sum()
+    returned = model.adjoint(measurement)
+    torch.testing.assert_close(product.detach(), (truth.detach() * returned).sum(), rtol=1e-6, atol=0)
+    product.backward()
+    torch.testing.assert_close(truth.grad, returned, rtol=1e-5, atol=1e-8)
+
+
+@pytest.mark.parametrize("name", CONVOLUTIONS)
+def test_kernel_keeps_the_energy_and_its_middle(name):
+    model = MODELS[name]
+    assert model.kernel.sum() == pytest.approx(1, abs=1e-6)
+    assert all(size % 2 for size in model.kernel.shape)
+    shape = tuple(2 * size + 1 for size in model.kernel.shape)
+    point = torch.zeros(shape, dtype=torch.float64)
+    point[tuple(size // 2 for size in shape)] = 1
+    image = model(point).numpy()
+    assert image.sum() == pytest.approx(1, abs=1e-6)
+    inside = tuple(slice(size // 2 + 1, size // 2 + 1 + size) for size in model.kernel.shape)
+    np.testing.assert_allclose(image[inside], model.kernel, atol=1e-8)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_record_and_parameters(name):
+    module = MODULES[name]
+    assert isinstance(module.FORWARD, Description)
+    assert module.FORWARD.title
+    assert module.FORWARD.reference
+    assert_described_and_bounded(module.Params.model_json_schema())
+    assert module.Params.model_validate_json(module.Params().model_dump_json()) == module.Params()

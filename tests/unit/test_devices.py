@@ -1,0 +1,90 @@
+"""A job holds its devices by a lock that the kernel releases."""
+
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+HOME = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def machine(tmp_path):
+    """A machine with two pretend GPUs; runs a program in it and returns the process."""
+    tool = tmp_path / "bin" / "nvidia-smi"
+    tool.parent.mkdir()
+    tool.write_text("#!/bin/sh\necho '0, GPU-aaaa'\necho '1, GPU-bbbb'\n")
+    tool.chmod(0o755)
+    environment = {
+        **os.environ,
+        "PATH": f"{tool.parent}:{os.environ['PATH']}",
+        "TMPDIR": str(tmp_path),
+        "PYTHONPATH": str(HOME / "src"),
+    }
+    for name in ("CUDA_VISIBLE_DEVICES", "SLURM_JOB_ID"):
+        environment.pop(name, None)
+
+    def start(program: str, **more: str) -> subprocess.Popen:
+        text = "import os, sys\nfrom reconbench.devices import lease\n" + textwrap.dedent(program)
+        command = [sys.executable, "-c", text]
+        return subprocess.Popen(
+            command,
+            env={**environment, **more},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            stdin=subprocess.PIPE,
+            text=True,
+        )
+
+    return start
+
+
+HOLD = """
+with lease({gpu}, 1) as device:
+    print(device, os.environ["CUDA_VISIBLE_DEVICES"], flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_job_without_gpu_sees_none(machine):
+    out, _ = machine(HOLD.format(gpu=0)).communicate()
+    assert out.split() == ["cpu"]
+
+
+def test_two_jobs_hold_two_gpus_and_a_third_waits_until_one_is_killed(machine):
+    first, second = machine(HOLD.format(gpu=1)), machine(HOLD.format(gpu=1))
+    held = {first.stdout.readline().strip(), second.stdout.readline().strip()}
+    assert held == {"cuda GPU-aaaa", "cuda GPU-bbbb"}
+    third = machine(HOLD.format(gpu=1))
+    assert "waiting for one of 2 GPUs" in third.stderr.readline()
+    first.kill()
+    assert third.stdout.readline().strip() in held
+    for process in (first, second, third):
+        process.communicate()
+
+
+def test_the_users_own_choice_of_gpus_is_kept(machine):
+    out, _ = machine(HOLD.format(gpu=2), CUDA_VISIBLE_DEVICES="1").communicate()
+    assert out.split() == ["cuda", "GPU-bbbb"]
+
+
+def test_under_slurm_the_schedulers_choice_is_kept(machine):
+    out, _ = machine(HOLD.format(gpu=1), SLURM_JOB_ID="7", CUDA_VISIBLE_DEVICES="0").communicate()
+    assert out.split() == ["cuda", "0"]
+
+
+def test_a_lease_comes_before_torch(machine):
+    process = machine("sys.modules['torch'] = sys\nwith lease(0, 1): pass\n")
+    assert "torch was imported before the lease" in process.communicate()[1]
+
+
+def test_threads_reach_the_libraries(machine):
+    program = """
+    with lease(0, 1):
+        import cv2, torch
+        print(cv2.getNumThreads(), torch.get_num_threads())
+    """
+    assert machine(program).communicate()[0].split() == ["1", "1"]

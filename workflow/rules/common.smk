@@ -1,0 +1,249 @@
+# No rules: the environment of jobs, the checked configuration, and thin functions that ask the plan.
+import os
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+HOME = Path(str(workflow.current_basedir)).resolve().parents[1]
+sys.path.insert(0, str(HOME / "src"))
+
+from reconbench.config.loading import load
+from reconbench.errors import UserError
+from reconbench.plan import Plan
+from reconbench.specs import Specs
+
+try:
+    PLAN = Plan(load(config, HOME, HOME / "config.yaml"))
+except UserError as error:
+    raise WorkflowError(str(error)) from None
+SPECS = Specs(PLAN, HOME)
+
+os.environ.update(
+    # Jobs find this Python although nothing is activated, and their scripts wherever the checkout is.
+    PATH=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
+    RECONBENCH_SCRIPTS=str(HOME / "workflow" / "scripts"),
+    RECONBENCH_MIRROR=PLAN.configuration.mirror or "",
+    RECONBENCH_OFFLINE="1" if PLAN.configuration.offline else "",
+    # Libraries that make large temporary arrays run up to twice as fast when these are not given back each time.
+    MALLOC_MMAP_THRESHOLD_="33554432",
+    MALLOC_TRIM_THRESHOLD_="4294967296",
+    MALLOC_TOP_PAD_="67108864",
+)
+
+
+wildcard_constraints:
+    scale=PLAN.scale,
+    dataset=r"[\w-]+",
+    split="train|validation|test",
+    problem="|".join(PLAN.problems) or "none",
+    variant="|".join(["oracle", *PLAN.variants]),
+    repetition=r"\d+",
+    shard=r"\d+-of-\d+",
+    table="|".join(PLAN.tables) or "none",
+    figure="|".join(PLAN.figures) or "none",
+
+
+def get_targets():
+    return PLAN.targets()
+
+
+def kept(path):
+    """Mark estimates as temporary where they are not to stay."""
+    return path if PLAN.keeps_estimates else temp(path)
+
+
+def images_of(function):
+    """Return a function that gives the images beside the indexes that another function gives."""
+
+    def get_images(wildcards):
+        return [str(Path(index).parent / "images") for index in function(wildcards)]
+
+    return get_images
+
+
+# fetch, prepare, measure
+
+
+def get_fetch_spec(wildcards):
+    return SPECS.fetch(wildcards.dataset)
+
+
+def get_fetch_code(wildcards):
+    return SPECS.code("fetch")
+
+
+def get_downloads(wildcards):
+    return PLAN.downloads(wildcards.dataset, "index.csv")
+
+
+def get_downloaded_files(wildcards):
+    return PLAN.downloads(wildcards.dataset, "files")
+
+
+def get_prepare_spec(wildcards):
+    return SPECS.prepare(wildcards.dataset, wildcards.split)
+
+
+def get_prepare_code(wildcards):
+    return SPECS.prepare_code(wildcards.dataset)
+
+
+def get_truth(wildcards):
+    return PLAN.truth(wildcards.problem, wildcards.split)
+
+
+def get_measured(wildcards):
+    return PLAN.measured(wildcards.problem, wildcards.split)
+
+
+def get_measure_spec(wildcards):
+    return SPECS.measure(wildcards.problem, wildcards.split)
+
+
+def get_measure_code(wildcards):
+    return SPECS.measure_code(wildcards.problem)
+
+
+# tune
+
+
+def get_validation_truth(wildcards):
+    return PLAN.truth(wildcards.problem, "validation")
+
+
+def get_tune_spec(wildcards):
+    return SPECS.tune(wildcards.problem, wildcards.variant)
+
+
+def get_tune_code(wildcards):
+    return SPECS.tune_code(wildcards.problem, wildcards.variant)
+
+
+def get_gpus(wildcards):
+    return PLAN.gpus(wildcards.variant)
+
+
+def get_time_limit(wildcards):
+    return PLAN.time_limit(wildcards.problem, wildcards.variant)
+
+
+# restore
+
+
+def get_restore_spec(wildcards):
+    return SPECS.restore(
+        wildcards.problem, wildcards.variant, wildcards.repetition, wildcards.shard
+    )
+
+
+def get_restore_code(wildcards):
+    return SPECS.restore_code(wildcards.problem, wildcards.variant)
+
+
+def get_tuned_params(wildcards):
+    return PLAN.tuned(wildcards.problem, wildcards.variant, "params.json")
+
+
+def get_tuning_run(wildcards):
+    return PLAN.tuned(wildcards.problem, wildcards.variant, "run.json")
+
+
+def get_threads(wildcards):
+    """Take the whole machine for a job whose time is published, so that nothing runs beside it."""
+    run, _ = PLAN.runs[wildcards.problem, wildcards.variant]
+    return (workflow.cores or 1) if run.timed else 1
+
+
+# score
+
+
+def get_test_truth(wildcards):
+    return PLAN.truth(wildcards.problem, "test")
+
+
+def get_estimate(wildcards):
+    part = f"{wildcards.repetition}/{wildcards.shard}"
+    return PLAN.estimate(wildcards.problem, wildcards.variant, part, "index.csv")
+
+
+def get_estimate_run(wildcards):
+    part = f"{wildcards.repetition}/{wildcards.shard}"
+    return PLAN.estimate(wildcards.problem, wildcards.variant, part, "run.json")
+
+
+def get_score_spec(wildcards):
+    return SPECS.score(
+        wildcards.problem, wildcards.variant, wildcards.repetition, wildcards.shard
+    )
+
+
+def get_score_code(wildcards):
+    return SPECS.score_code(wildcards.problem, wildcards.variant)
+
+
+# table, figure, report
+
+
+def get_table_spec(wildcards):
+    return SPECS.table(wildcards.table)
+
+
+def get_table_code(wildcards):
+    return SPECS.table_code(wildcards.table)
+
+
+def get_table_scores(wildcards):
+    return PLAN.scores(PLAN.table_pairs(wildcards.table))
+
+
+def get_table_runs(wildcards):
+    return PLAN.estimates(PLAN.table_pairs(wildcards.table))
+
+
+def get_table_tuned(wildcards):
+    return PLAN.tunings(PLAN.table_pairs(wildcards.table))
+
+
+def get_published(wildcards):
+    return PLAN.published(wildcards.table)
+
+
+def get_figure_spec(wildcards):
+    return SPECS.figure(wildcards.figure)
+
+
+def get_figure_code(wildcards):
+    return SPECS.figure_code(wildcards.figure)
+
+
+def get_figure_scores(wildcards):
+    return PLAN.scores(PLAN.figure_pairs(wildcards.figure))
+
+
+def get_figure_examples(wildcards):
+    return PLAN.scores(PLAN.figure_pairs(wildcards.figure), "examples.csv")
+
+
+def get_figure_truths(wildcards):
+    return PLAN.indexes(PLAN.figure_pairs(wildcards.figure), "data")
+
+
+def get_figure_measurements(wildcards):
+    return PLAN.indexes(PLAN.figure_pairs(wildcards.figure), "measurements")
+
+
+def get_report_spec(wildcards):
+    return SPECS.report()
+
+
+def get_report_code(wildcards):
+    return SPECS.code("report")
+
+
+def get_report_tables(wildcards):
+    return [f"results/tables/{name}.html" for name in PLAN.tables]
+
+
+def get_report_figures(wildcards):
+    return [f"results/figures/{name}.png" for name in PLAN.figures]

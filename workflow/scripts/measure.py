@@ -1,0 +1,35 @@
+"""Measure one split of a problem: from truths, through the forward model and the noise, to measurements.
+
+Input:  truth (index.csv of the dataset; nothing where the measured images have none),
+        measured (index.csv of measured images; nothing where they are simulated)
+Output: index (index.csv, with the folder images beside it)
+"""
+
+import _step
+
+
+def measure(step: _step.Step) -> None:
+    from reconbench import randomness
+    from reconbench.images import ImageWriter, read_index
+    from reconbench.progress import progress
+    from reconbench.steps.measuring import build_forward, check_pairs, measure
+
+    spec = step.spec
+    truths = [record for index in step.inputs["truth"] for record in read_index(index)]
+    measured = [record for index in step.inputs["measured"] for record in read_index(index)]
+    with ImageWriter(step.outputs["index"]) as writer:
+        if measured:
+            check_pairs(truths, measured)
+            for record in measured:
+                writer.add(record.name, record.load(), record.axes, record.pixel_size)
+            return
+        forward = build_forward(spec["forward"])
+        for record in progress(truths, f"measure {spec['problem']}"):
+            generator = randomness.generator(spec["seed"], "measure", spec["problem"], spec["split"], record.name)
+            measurement, drawn = measure(record.load(), forward, spec["noise"], generator)
+            notes = {f"drawn_{key}": value for key, value in drawn.items()}
+            writer.add(record.name, measurement, pixel_size=record.pixel_size, **notes)
+
+
+if __name__ == "__main__":
+    _step.main(measure, __doc__)

@@ -1,0 +1,40 @@
+"""Restore one shard of a test split: from measurements to estimates.
+
+Input:  measurement (index.csv), params and tuning (params.json and run.json of a tuned variant, or nothing)
+Output: index (index.csv, with the folder images beside it), run (run.json)
+"""
+
+import json
+
+import _step
+
+
+def restore(step: _step.Step) -> None:
+    from reconbench.images import ImageWriter, read_index
+    from reconbench.results.provenance import OK, read_status
+    from reconbench.steps.restoring import Restorer, restore_images, shard
+
+    tuning = next((read_status(run) for run in step.inputs["tuning"]), OK)
+    if tuning != OK:
+        failed(step, f"not tuned: {tuning}")
+        return
+    params = dict(step.spec["params"])
+    for tuned in step.inputs["params"]:
+        params |= json.loads(tuned.read_text(encoding="utf-8"))
+    records = shard(read_index(step.input("measurement")), step.spec["shard"])
+    restorer = Restorer(step.spec, params, step.device)
+    with ImageWriter(step.outputs["index"]) as writer:
+        seconds = restore_images(restorer, records, writer, f"restore {step.spec['variant']}")
+    step.write_run(seconds=seconds, pixels=sum(record.pixels for record in records))
+
+
+def failed(step: _step.Step, what: str) -> None:
+    from reconbench.images import ImageWriter
+
+    with ImageWriter(step.outputs["index"]):
+        pass
+    step.write_run(status=what)
+
+
+if __name__ == "__main__":
+    _step.main(restore, __doc__, failed)
