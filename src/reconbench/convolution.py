@@ -17,7 +17,8 @@ class Convolution:
     """Convolution of an image with a kernel, by real FFTs; the result has the size of the image.
 
     The grid is only as large as the boundary asks for: n + k // 2 for zeros (what wraps around ends in the padding),
-    n + 2 (k // 2) for reflections, n if circular, rounded up to a fast size. The last transfer function is kept.
+    n + 2 (k // 2) for reflections, n if circular, rounded up to a fast size. The last transfer function is kept, with
+    its conjugate.
 
     Parameters
     ----------
@@ -102,9 +103,10 @@ class Convolution:
 
         key = (grid, extended.dtype, extended.device)
         if self._kept[0] != key:
-            self._kept = (key, transfer_function(self.kernel, *key))
+            transfer = transfer_function(self.kernel, *key)
+            self._kept = (key, (transfer, transfer.conj().resolve_conj()))
         spectrum = torch.fft.rfftn(extended, s=grid, dim=self.axes)
-        spectrum *= self._kept[1].conj() if flip else self._kept[1]
+        spectrum *= self._kept[1][flip]
         return torch.fft.irfftn(spectrum, s=grid, dim=self.axes)
 
 

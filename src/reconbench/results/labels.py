@@ -73,15 +73,23 @@ def metric_title(metric: str, title: str = "", scale: float = 1.0) -> str:
     return f"{title or _own_title(metric, scale)} {ARROWS[better(metric)]}"
 
 
+def value_words(metric: str, value: float, title: str, scale: float, digits: int) -> str:
+    """Return a value with its metric's name and unit, for instance ``PSNR 21.1 dB``."""
+    record = catalogue.get_metric(metric).METRIC
+    name = title or f"{record.title}{_factor(scale)}"
+    return f"{name} {value * scale:.{digits}f} {'' if title else record.unit}".strip()
+
+
 def _own_title(metric: str, scale: float) -> str:
     if metric == TIME:
         return "time per image [ms]"
     record = catalogue.get_metric(metric).METRIC
-    factor = "" if scale == 1 else f" × {_power(scale)}"
-    return f"{record.title}{factor}" + (f" [{record.unit}]" if record.unit else "")
+    return f"{record.title}{_factor(scale)}" + (f" [{record.unit}]" if record.unit else "")
 
 
-def _power(scale: float) -> str:
-    """Return 1000 as 10³, and 200 as itself."""
-    exponent = f"{scale:e}".split("e")
-    return f"10{str(int(exponent[1])).translate(SUPERSCRIPTS)}" if float(exponent[0]) == 1 else f"{scale:g}"
+def _factor(scale: float) -> str:
+    """Return a factor of display in words: 1000 as × 10³, 200 as × 200, and 1 not at all."""
+    if scale == 1:
+        return ""
+    mantissa, exponent = f"{scale:e}".split("e")
+    return f" × 10{str(int(exponent)).translate(SUPERSCRIPTS)}" if float(mantissa) == 1 else f" × {scale:g}"

@@ -1,0 +1,148 @@
+"""Everything at the scale `tiny`, once; then what does and what does not run again."""
+
+import csv
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+# One worker makes the run and has all the tests on it.
+pytestmark = pytest.mark.xdist_group("tiny")
+
+TABLES = ("em_denoising", "deconvolution_2d_classical")
+FIGURES = ("em_denoising_kde", "em_denoising_examples", "deconvolution_2d_examples")
+
+
+def test_everything_is_there(finished):
+    results = finished.folder / "results"
+    for name in TABLES:
+        for suffix in ("csv", "md", "tex", "html", "provenance.json"):
+            assert (results / "tables" / f"{name}.{suffix}").stat().st_size > 0
+    for name in FIGURES:
+        for suffix in ("svg", "png", "csv", "provenance.json"):
+            assert (results / "figures" / f"{name}.{suffix}").stat().st_size > 0
+    assert "em_denoising" in (results / "report" / "index.html").read_text()
+
+
+def test_every_method_ran(finished):
+    methods = {path.stem for path in (finished.folder / "src/reconbench/methods").glob("[!_]*.py")}
+    with open(finished.folder / "results/tables/em_denoising.csv") as file:
+        variants = {line["variant"] for line in csv.DictReader(file)}
+    with open(finished.folder / "results/tables/deconvolution_2d_classical.csv") as file:
+        variants |= {line["variant"] for line in csv.DictReader(file)}
+    for method in methods:
+        stem = method.removesuffix("_deconvolution")
+        assert any(variant.startswith(stem) for variant in variants), method
+
+
+def test_a_second_run_does_nothing(finished):
+    assert finished.jobs() == {}
+
+
+def test_touching_every_file_runs_nothing(finished):
+    for part in ("src", "workflow", "envs", "profiles"):
+        for path in (finished.folder / part).rglob("*"):
+            os.utime(path)
+    os.utime(finished.folder / "Snakefile")
+    os.utime(finished.folder / "config.yaml")
+    assert finished.jobs() == {}
+
+
+def test_touching_every_result_runs_nothing(finished):
+    for path in sorted((finished.folder / "results").rglob("*.*")):
+        if path.is_file():
+            os.utime(path)
+    assert finished.jobs() == {}
+
+
+@pytest.mark.parametrize(
+    "path, old, new",
+    [
+        ("src/reconbench/methods/median.py", 'title="Median"', 'title="Median filter"'),
+        ("src/reconbench/methods/median.py", "def restore(", "# A comment.\n\n\ndef restore("),
+        ("src/reconbench/images.py", "Read the image as float32", "Read one image as float32"),
+    ],
+    ids=["a method's title", "a comment", "a docstring of a shared file"],
+)
+def test_what_only_explains_runs_nothing(finished, path, old, new):
+    finished.edit(path, old, new)
+    assert finished.jobs() == {}
+    finished.edit(path, new, old)
+
+
+def test_editing_a_method_runs_its_jobs_and_what_follows(finished):
+    path, old, new = "src/reconbench/methods/median.py", "import cv2", "import cv2 as cv2"
+    finished.edit(path, old, new)
+    assert finished.jobs() == {"restore": 2, "score": 2, "table": 1, "report": 1, "all": 1}
+    finished.edit(path, new, old)
+    assert finished.jobs() == {}
+
+
+def test_changing_one_parameter_runs_that_variant(finished):
+    path, old, new = (
+        "workflow/studies/em_denoising.yaml",
+        "median: {method: median}",
+        ("median: {method: median, params: {kernel_size: 5}}"),
+    )
+    finished.edit(path, old, new)
+    assert finished.jobs() == {"restore": 2, "score": 2, "table": 1, "report": 1, "all": 1}
+    finished.edit(path, new, old)
+
+
+def test_editing_a_metric_scores_again_and_restores_nothing(finished):
+    path, old, new = "src/reconbench/metrics/smi.py", "def metric(", "CHANGED = 1\n\n\ndef metric("
+    finished.edit(path, old, new)
+    jobs = finished.jobs()
+    assert jobs.keys() == {"score", "table", "figure", "report", "all"}
+    assert jobs["score"] == 8
+    finished.edit(path, new, old)
+
+
+def test_editing_a_figure_draws_that_figure(finished):
+    path, old, new = "src/reconbench/results/figures/kde.py", "def draw(", "CHANGED = 1\n\n\ndef draw("
+    finished.edit(path, old, new)
+    assert finished.jobs() == {"figure": 1, "report": 1, "all": 1}
+    finished.edit(path, new, old)
+
+
+def test_a_table_by_name_is_made_again_alone(finished):
+    table = finished.folder / "results/tables/em_denoising.md"
+    before = table.read_text()
+    table.unlink()
+    assert finished.jobs("--", "results/tables/em_denoising.md") == {"table": 1}
+    finished.succeeding("--", "results/tables/em_denoising.md")
+    assert table.read_text() == before
+
+
+# Runs a script as a job does, then prints what Python loaded of the project and what the digest covers.
+WATCHED = """
+import json, runpy, sys
+from pathlib import Path
+
+script, named = sys.argv[1], json.loads(sys.argv.pop(2))
+sys.argv = sys.argv[1:]
+sys.path.insert(0, str(Path(script).parent))
+runpy.run_path(script, run_name="__main__")
+loaded = [module.__file__ for name, module in sys.modules.items() if name.split(".")[0] == "reconbench"]
+from reconbench.digest import closure, file_of
+covered = closure([script, *map(file_of, named)])
+print(json.dumps([loaded, list(map(str, covered))]))
+"""
+
+
+@pytest.mark.parametrize("problem, variant", [("em_low", "bm3d_anscombe_blind"), ("ssi_2d", "chambolle_pock_tv")])
+def test_what_a_job_loads_lies_in_what_its_digest_covers(finished, tmp_path, problem, variant):
+    results = finished.folder / "results" / "tiny"
+    run = results / "estimates" / problem / variant / "1" / "001-of-001" / "run.json"
+    spec = json.loads(run.read_text())["spec"]
+    named = [f"reconbench.methods.{spec['method']['name']}", f"reconbench.noise.{spec['noise']['name']}"]
+    named += [f"reconbench.forward.{spec['forward']['name']}"] if spec["forward"] else []
+    command = [sys.executable, "-c", WATCHED, finished.folder / "workflow/scripts/restore.py", json.dumps(named)]
+    command += ["--spec", run, "--input", "measurement", results / "measurements" / problem / "test" / "index.csv"]
+    command += ["--input", "params", "--input", "tuning"]
+    command += ["--output", "index", tmp_path / "index.csv", "--output", "run", tmp_path / "run.json"]
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=True)
+    loaded, covered = (set(map(os.path.realpath, paths)) for paths in json.loads(done.stdout.splitlines()[-1]))
+    assert loaded <= covered
