@@ -1,4 +1,4 @@
-"""Write what is generated in docs/: the reference of the configuration, its JSON schemas, the list of methods.
+"""Write what is generated in docs/: the reference of the configuration and its JSON schemas.
 
 `make docs` runs this; a test fails when a file here is not what it would write.
 """
@@ -16,7 +16,6 @@ sys.path.insert(0, str(DOCS.parent / "src"))
 from pydantic import BaseModel  # noqa: E402 (the line above makes the package importable)
 from pydantic_core import PydanticUndefined  # noqa: E402
 
-from reconbench import catalogue  # noqa: E402
 from reconbench.config import models  # noqa: E402
 
 SECTIONS = [
@@ -111,31 +110,12 @@ def in_cell(text: str | None) -> str:
     return " ".join((text or "").split()).replace("|", "\\|")
 
 
-def methods() -> str:
-    """Return the list of methods with their parameters."""
-    parts = ["# Methods\n\nMade by `make docs` from the files in `src/reconbench/methods`; do not edit.\n"]
-    for name, module in catalogue.methods().items():
-        record = module.METHOD
-        title = record.title.split(",")[0] if "{" in record.title else record.title
-        doi = f" [doi:{record.doi}](https://doi.org/{record.doi})" if record.doi else ""
-        told = ", ".join(sorted(record.told)) or "nothing"
-        tuned = ", ".join(f"`{key}`" for key in record.grid) or "nothing"
-        parts.append(
-            f"## {name}\n\n{title}: {', '.join(sorted(record.kinds))}. {record.reference}{doi}\n\n"
-            f"It is told: {told}. Tuning searches: {tuned}.\n"
-        )
-        if module.Params.model_fields:
-            parts.append(rows(module.Params, "parameter"))
-    return "\n".join(parts)
-
-
 def generated() -> dict[Path, str]:
     """Return every generated file with its text."""
     return {
         DOCS / "config.schema.json": schema(models.Configuration),
         DOCS / "study.schema.json": schema(models.StudyFile),
         DOCS / "configuration.md": configuration(),
-        DOCS / "methods.md": methods(),
     }
 
 

@@ -92,6 +92,7 @@ class Convolution:
 
     def _grid(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """Return the sizes of the FFT for an image of this shape."""
+        _require_axes(self.kernel.ndim, shape)
         return tuple(
             fast_size(shape[axis] + padding) if padding else shape[axis]
             for axis, padding in zip(self.axes, self.padding, strict=True)
@@ -128,10 +129,17 @@ def transfer_function(kernel: np.ndarray, grid: tuple[int, ...], dtype=None, dev
     torch.Tensor
         Complex, the non-negative half of the last axis as `torch.fft.rfftn` orders it. It is computed in double
         precision and rounded once.
+
+    Raises
+    ------
+    UserError
+        If kernel and grid differ in the number of axes.
     """
     import scipy.fft
     import torch
 
+    if kernel.ndim != len(grid):
+        raise UserError(f"a kernel of {kernel.ndim} axes has no transfer function on a grid of shape {tuple(grid)}")
     periodic = np.zeros(grid)
     places = [(np.arange(size) - size // 2) % period for size, period in zip(kernel.shape, grid, strict=True)]
     np.add.at(periodic, np.ix_(*places), kernel)
@@ -241,9 +249,15 @@ def continue_periodically(image, margins: tuple[int, ...]):
     -------
     torch.Tensor
         Larger at the end of each axis; the image is its beginning.
+
+    Raises
+    ------
+    UserError
+        If the image has fewer axes than there are margins.
     """
     import torch
 
+    _require_axes(len(margins), image.shape)
     for axis, margin in zip(range(-len(margins), 0), margins, strict=True):
         gap = fast_size(image.shape[axis] + margin) - image.shape[axis]
         before, after = _reflected_places(image.shape[axis], gap, gap, image.device)
@@ -252,6 +266,11 @@ def continue_periodically(image, margins: tuple[int, ...]):
         joint = fade * image.index_select(axis, after) + (1 - fade) * image.index_select(axis, before)
         image = torch.cat([image, joint], dim=axis)
     return image
+
+
+def _require_axes(count: int, shape: tuple[int, ...]) -> None:
+    if len(shape) < count:
+        raise UserError(f"a kernel of {count} axes cannot act on an image of shape {tuple(shape)}")
 
 
 def _reflect(image, axis: int, pixels_before: int, pixels_after: int):

@@ -6,7 +6,6 @@ The rules ask this plan and `specs`; neither knows of Snakemake.
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 
-from reconbench import catalogue
 from reconbench.config.loading import Benchmark, LoadedStudy
 from reconbench.config.models import ORACLE, Figure, Run, TableSection
 
@@ -27,10 +26,10 @@ class Plan:
         self.scale = benchmark.scale
         self.datasets = benchmark.part("datasets")
         self.problems = benchmark.part("problems")
-        self.variants = benchmark.part("variants")
+        self.variants = benchmark.variants
         self.tables = benchmark.part("tables")
         self.figures = benchmark.part("figures")
-        self.methods = catalogue.methods(self.configuration.method_folders)
+        self.methods = benchmark.methods
 
     @cached_property
     def runs(self) -> dict[Pair, tuple[Run, LoadedStudy]]:

@@ -206,7 +206,8 @@ class Specs:
                     }
                     for problem, variant in pairs
                 ],
-            }
+            },
+            in_order=True,
         )
 
     def _shown_problem(self, problem: str) -> dict[str, Any]:
@@ -236,6 +237,9 @@ def _reference(reference: Reference | None, get: Any) -> dict[str, Any] | None:
     return {"name": reference.name, "params": validated(get(reference.name), reference.params)}
 
 
-def _text(spec: dict[str, Any]) -> str:
-    """Return a spec as sorted JSON: a parameter of a rule, which changes only when its meaning does."""
-    return json.dumps(spec, sort_keys=True, ensure_ascii=False)
+def _text(spec: dict[str, Any], in_order: bool = False) -> str:
+    """Return a spec as JSON: a parameter of a rule, which changes only when its meaning does.
+
+    Keys are sorted, except where their order means something: that of a table's columns.
+    """
+    return json.dumps(spec, sort_keys=not in_order, ensure_ascii=False)

@@ -41,7 +41,7 @@ def test_tuning_is_told_nothing_of_the_test_split(small):
     other, other_specs = made()
     for dataset in other.datasets.values():
         dataset.splits["test"] = 1
-    for problem, variant in [("em_low", "gaussian_tuned"), ("ssi_2d_tuning", "wiener_tuned")]:
+    for problem, variant in [("em_low", "gaussian_tuned"), ("ssi_2d_tuning", "wiener_deconvolution_tuned")]:
         assert specs.tune(problem, variant) == other_specs.tune(problem, variant)
         assert specs.tune_code(problem, variant) == other_specs.tune_code(problem, variant)
         assert all("/validation/" in path for path in plan.truth(problem, "validation"))
@@ -52,8 +52,8 @@ def test_tuning_is_told_nothing_of_the_test_split(small):
 
 def test_a_variant_is_tuned_on_the_problem_it_names(small):
     plan, _ = small
-    assert plan.tuned("ssi_2d", "wiener_tuned", "params.json") == [
-        "results/small/models/ssi_2d_tuning/wiener_tuned/1/all/params.json"
+    assert plan.tuned("ssi_2d", "wiener_deconvolution_tuned", "params.json") == [
+        "results/small/models/ssi_2d_tuning/wiener_deconvolution_tuned/1/all/params.json"
     ]
     assert plan.tuned("em_low", "gaussian", "params.json") == []
 

@@ -43,10 +43,10 @@ class Checks:
 
     def __init__(self, benchmark: Benchmark):
         self.benchmark = benchmark
-        self.methods = catalogue.methods(benchmark.configuration.method_folders)
+        self.methods = benchmark.methods
         self.datasets: Mapping[str, Dataset] = benchmark.part("datasets")
         self.problems: Mapping[str, ProblemDefinition] = benchmark.part("problems")
-        self.variants: Mapping[str, Variant] = benchmark.part("variants")
+        self.variants: Mapping[str, Variant] = benchmark.variants
         self.runs: list[Run] = [run for loaded in benchmark.studies for run in loaded.study.runs.values()]
 
     def of_study(self, loaded: LoadedStudy) -> Iterator[Fault]:
@@ -67,6 +67,9 @@ class Checks:
 
     def of_all(self) -> Iterator[str]:
         """Find the faults that lie between studies and runs."""
+        for name in self.benchmark.configuration.leave_out:
+            if name not in self.methods:
+                yield f"config.yaml, leave_out: {unknown('method', name, self.methods)}"
         for part in ("problems", "variants", "tables", "figures"):
             first: dict[str, tuple[str, Any]] = {}
             for loaded in self.benchmark.studies:

@@ -1,15 +1,18 @@
 """From config.yaml and the studies to one checked benchmark; every fault in one message."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from pydantic import ValidationError
 
+from reconbench import catalogue
 from reconbench.config.checks import check
 from reconbench.config.messages import faults, nearest
-from reconbench.config.models import Configuration, Study, StudyFile
+from reconbench.config.models import Configuration, Figure, Run, Study, StudyFile, Table, TableSection, Variant
 from reconbench.config.sources import Source, merged
 from reconbench.errors import ConfigurationError
 
@@ -34,8 +37,18 @@ class Benchmark:
     studies: tuple[LoadedStudy, ...]
 
     def part(self, part: str) -> dict[str, Any]:
-        """Return all datasets, problems, variants, tables or figures of all studies by name."""
+        """Return all datasets, problems, tables or figures of all studies by name."""
         return {name: value for loaded in self.studies for name, value in getattr(loaded.study, part).items()}
+
+    @cached_property
+    def methods(self) -> dict[str, ModuleType]:
+        """All methods by name, those of the user's folders included."""
+        return catalogue.methods(self.configuration.method_folders)
+
+    @cached_property
+    def variants(self) -> dict[str, Variant]:
+        """All variants by name; the name of a method stands for that method with its default parameters."""
+        return {name: Variant(method=name) for name in self.methods} | self.part("variants")
 
     @property
     def scale(self) -> str:
@@ -70,10 +83,11 @@ def load(raw: Mapping[str, Any], home: Path, config_file: Path | None = None) ->
     configuration = _validated(Configuration, source, found)
     if configuration is None:
         raise ConfigurationError(found)
-    studies = [_own_study(configuration, source)]
-    studies += [_read_study(name, configuration.scale, home, found) for name in configuration.studies]
+    studies = [_read_study(name, configuration.scale, home, found) for name in configuration.studies]
+    # Last, so that a dataset of config.yaml takes the place of a study's of the same name.
+    studies.append(_own_study(configuration, source))
     loaded = tuple(study for study in studies if study is not None)
-    benchmark = Benchmark(configuration, loaded)
+    benchmark = _without(Benchmark(configuration, loaded), set(configuration.leave_out))
     found += check(benchmark)
     if found:
         raise ConfigurationError(list(dict.fromkeys(found)))
@@ -107,6 +121,34 @@ def _read_study(name: str, scale: str, home: Path, found: list[str]) -> LoadedSt
     at_scale = merged({k: v for k, v in source.data.items() if k != "scales"}, scales.get(scale) or {})
     study = _validated(Study, source, found, at_scale, scale)
     return None if study is None else LoadedStudy(path.stem, study, source, path.parent)
+
+
+def _without(benchmark: Benchmark, methods: set[str]) -> Benchmark:
+    """Return a benchmark whose runs, tables and figures lack the variants of some methods."""
+    if not methods:
+        return benchmark
+    gone = {name for name, variant in benchmark.variants.items() if variant.method in methods}
+
+    def kept(part: Run | TableSection | Figure) -> Any:
+        return part.model_copy(update={"variants": [name for name in part.variants if name not in gone]})
+
+    def kept_table(table: Table) -> Table:
+        return table.model_copy(update={"sections": [kept(section) for section in table.sections]})
+
+    studies = tuple(
+        replace(
+            loaded,
+            study=loaded.study.model_copy(
+                update={
+                    "runs": {name: kept(run) for name, run in loaded.study.runs.items()},
+                    "tables": {name: kept_table(table) for name, table in loaded.study.tables.items()},
+                    "figures": {name: kept(figure) for name, figure in loaded.study.figures.items()},
+                }
+            ),
+        )
+        for loaded in benchmark.studies
+    )
+    return replace(benchmark, studies=studies)
 
 
 def _validated(model: type, source: Source, found: list[str], data: Any = None, scale: str | None = None) -> Any:

@@ -147,7 +147,7 @@ class Run(Section):
     problems: Names
     """Problems to solve."""
     variants: Names
-    """Variants that solve them; `oracle` stands for the truth itself."""
+    """Variants that solve them: names of variants, or of methods with their default parameters; `oracle` is the truth."""
     metrics: ParametersByName
     """Metrics, as a list of names or as a map to their parameters."""
     repetitions: int = Field(1, ge=1)
@@ -280,5 +280,7 @@ class Configuration(Study):
     """What a failing method does: stop the run, or become a row that says what happened."""
     keep_estimates: Literal["auto"] | bool = "auto"
     """Keep every estimate on disk (`auto`: except at the scale `paper`); examples are always kept."""
+    leave_out: Names = []
+    """Methods that are left out of every run, table and figure, for instance because of their licence."""
     method_folders: Texts = []
     """Folders with method files of your own, against the working directory."""

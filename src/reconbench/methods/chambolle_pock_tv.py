@@ -78,7 +78,7 @@ def _project(field, radius: float):
 
 
 def _operator_norm(kernel: np.ndarray) -> float:
-    """Return ||[grad; H]||, the supremum over all frequencies; a boundary can only make it smaller.
+    """Return ||[grad; H]||, the supremum over all frequencies; zeros beyond the edge only make it smaller.
 
     The benchmark approaches it from below by 200 power iterations.
     """

@@ -34,8 +34,9 @@ def restore(measurement: np.ndarray, problem: Problem, params: Params, device: s
 
     Nonlinear conjugate gradients from x = 0 with the rule of Polak & Ribière (1969), restarted where its beta is
     negative, as in the SSI benchmark (Kobayashi et al. 2020). The step along d is the exact one of the quadratic part
-    alone, -(d . grad F) / ||H d||^2, so that F need not fall in every iteration. H is the forward model itself, its
-    boundary included.
+    alone, -(d . grad F) / ||H d||^2. That is too long where the smoothing is weak, as by default: F then comes down in
+    the first tens of iterations, not in every one, and may rise again; `chambolle_pock_tv` reaches the minimum. It is
+    kept as published. H is the forward model itself, its boundary included.
 
     Parameters
     ----------

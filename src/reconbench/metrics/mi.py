@@ -41,7 +41,7 @@ def metric(estimate: np.ndarray, truth: np.ndarray, params: Params) -> float:
 
 
 def _bins(image: np.ndarray) -> np.ndarray:
-    """Return the bin of each value, as `numpy.histogram2d` counts them but an order of magnitude faster."""
+    """Return the bin of each value, as `numpy.histogram2d` counts them but four times as fast."""
     values = np.asarray(image, dtype=np.float64).ravel()
     low, high = values.min(), values.max()
     if low == high:

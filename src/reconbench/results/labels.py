@@ -88,8 +88,8 @@ def _own_title(metric: str, scale: float) -> str:
 
 
 def _factor(scale: float) -> str:
-    """Return a factor of display in words: 1000 as × 10³, 200 as × 200, and 1 not at all."""
+    """Return what a shown value is to be multiplied with, as papers write it: (×10⁻³) where it is shown times 1000."""
     if scale == 1:
         return ""
-    mantissa, exponent = f"{scale:e}".split("e")
-    return f" × 10{str(int(exponent)).translate(SUPERSCRIPTS)}" if float(mantissa) == 1 else f" × {scale:g}"
+    mantissa, exponent = f"{1 / scale:e}".split("e")
+    return f" (×10{str(int(exponent)).translate(SUPERSCRIPTS)})" if float(mantissa) == 1 else f" (×{1 / scale:g})"

@@ -32,7 +32,7 @@ def about(spec: Spec) -> list[str]:
         lines.append(f"After {definition['source']}.")
     if definition["published"]:
         same = "The published numbers are of the same images with the same noise."
-        other = "The published numbers are of other images: differences are those of the data, too."
+        other = "The published numbers were measured on other images, to which a part of each difference is due."
         lines.append(same if definition["same_data"] else other)
     return [*lines, *filter(None, [definition["data_note"]])]
 

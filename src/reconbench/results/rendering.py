@@ -140,7 +140,7 @@ def as_latex(table: TableResult) -> str:
     lines = [
         r"% \usepackage{booktabs,graphicx}",
         r"\begin{table}",
-        r"\centering",
+        r"\centering\setlength{\tabcolsep}{2.5pt}",
         rf"\caption{{{_latex(' '.join([table.title.rstrip('.') + '.', *table.about]))}}}",
         rf"\label{{tab:{table.name}}}",
     ]
@@ -185,8 +185,12 @@ def _latex_heads(heads: list[tuple[str, int]]) -> Iterator[str]:
 
 def _latex_cell(cell: Shown) -> str:
     text = rf"\textbf{{{_latex(cell.text)}}}" if cell.bold else _latex(cell.text)
-    text = " ".join(filter(None, [text, _latex(cell.light)]))
-    return text if cell.kind != "status" else rf"\multicolumn{{{cell.span}}}{{c}}{{{text}}}"
+    if cell.kind == "status":
+        return rf"\multicolumn{{{cell.span}}}{{c}}{{\emph{{{text}}}}}"
+    if cell.light:
+        # The spread goes under the mean: side by side, a table of four metrics would not fit a page.
+        return rf"\begin{{tabular}}{{@{{}}r@{{}}}}{text}\\[-3pt]{{\scriptsize {_latex(cell.light)}}}\end{{tabular}}"
+    return text
 
 
 def _latex_notes(notes: list[str]) -> list[str]:
@@ -200,26 +204,31 @@ def _latex(text: str) -> str:
 # HTML
 
 _STYLE = """
-.rb-table { margin: 0; line-height: 1.4; }
+.rb-table { line-height: 1.4; }
 .rb-table .rb-caption { margin: 0 0 .3rem; font-weight: 600; }
 .rb-table p, .rb-table ul { margin: .2rem 0 .8rem; max-width: 60rem; }
 .rb-table .rb-about, .rb-table ul { color: var(--muted, #59636e); font-size: .86rem; }
 .rb-table ul { padding-left: 1.1rem; }
 .rb-table h4 { margin: 1.2rem 0 .3rem; font-size: .95rem; }
-.rb-table .rb-scroll { overflow-x: auto; max-width: 100%; }
-.rb-table table { border-collapse: collapse; font-size: .86rem; font-variant-numeric: tabular-nums; }
-.rb-table th, .rb-table td { padding: .28rem .55rem; white-space: nowrap; font-weight: 400; text-align: right; }
-.rb-table thead th { text-align: center; vertical-align: bottom; font-weight: 600; }
-.rb-table thead tr:last-child th { font-weight: 400; text-align: right; color: var(--muted, #59636e); }
-.rb-table thead th:first-child, .rb-table tbody th, .rb-table .rb-told { text-align: left; }
-.rb-table tbody th { position: sticky; left: 0; background: var(--page, Canvas); white-space: normal; min-width: 8rem; }
-.rb-table table { border-top: 2px solid currentColor; border-bottom: 2px solid currentColor; }
+.rb-table .rb-scroll { overflow-x: auto; max-width: 100%; margin-bottom: .5rem; }
+.rb-table table { border-collapse: collapse; font-size: .8rem; font-variant-numeric: tabular-nums;
+  border-top: 2px solid currentColor; border-bottom: 2px solid currentColor; }
+.rb-table th, .rb-table td { padding: .22rem .3rem; white-space: nowrap; font-weight: 400; text-align: right; }
+.rb-table thead th { text-align: center; font-weight: 600; }
+.rb-table thead .rb-head { border-bottom: 1px solid var(--line, #d8dcdf); white-space: normal; }
+.rb-table thead tr:last-child th { font-weight: 400; font-size: .75rem; text-align: right; }
 .rb-table tbody tr:first-child > * { border-top: 1px solid currentColor; }
-.rb-table tbody tr:hover > * { background: var(--hover, rgba(128, 128, 128, .12)); }
-.rb-table .rb-first { padding-left: 1.3rem; }
-.rb-table .rb-published, .rb-table .rb-difference, .rb-table .rb-light, .rb-table .rb-told, .rb-table .rb-control th,
-.rb-table .rb-control td { color: var(--muted, #59636e); }
-.rb-table .rb-status { color: var(--alarm, #a4281e); text-align: left; font-style: italic; padding-left: 1.3rem; }
+.rb-table tbody tr:hover > * { background: var(--hover, #f1f4f6); }
+.rb-table .rb-first { padding-left: .8rem; }
+.rb-table .rb-published, .rb-table .rb-difference, .rb-table .rb-light, .rb-table .rb-told,
+.rb-table thead tr:last-child th, .rb-table .rb-control > * { color: var(--muted, #59636e); }
+.rb-table .rb-light { display: block; font-size: .72rem; line-height: 1.1; }
+.rb-table .rb-told { padding-left: .9rem; }
+.rb-table .rb-status { color: var(--alarm, #a4281e); font-style: italic; padding-left: .9rem; }
+.rb-table tbody th { position: sticky; left: 0; background: var(--page, Canvas); white-space: normal; min-width: 7rem; }
+.rb-table tbody th, .rb-table thead tr th.rb-method, .rb-table tr .rb-told, .rb-table .rb-status { text-align: left; }
+.rb-table thead tr th.rb-told { text-align: left; }
+@media (min-width: 60rem) { .rb-table tbody th { min-width: 13rem; } }
 """
 
 
@@ -246,7 +255,7 @@ def _html_rows(table: TableResult, block: Block) -> Iterator[str]:
     names = zip(block.groups, groups, strict=True)
     yield _html_heads([("", 1), *((heading, width(group)) for heading, group in names), ("", 1)])
     yield _html_heads([("", 1), *((column.title, len(kinds)) for column, kinds in columns), ("", 1)])
-    yield '<tr><th scope="col">method</th>'
+    yield '<tr><th scope="col" class="rb-method">method</th>'
     for kind in (kind for _, kinds in columns for kind in kinds):
         yield f'<th scope="col"{_first(kind)}>{HEADS[kind] if compared else ""}</th>'
     yield '<th scope="col" class="rb-told">told</th></tr></thead><tbody>'
@@ -259,7 +268,10 @@ def _html_rows(table: TableResult, block: Block) -> Iterator[str]:
 
 
 def _html_heads(heads: list[tuple[str, int]]) -> str:
-    return f"<tr>{''.join(f'<th colspan={span}>{html.escape(text)}</th>' for text, span in heads)}</tr>"
+    texts = (
+        f'<th colspan="{span}" class="{"rb-head" if text else ""}">{html.escape(text)}</th>' for text, span in heads
+    )
+    return f"<tr>{''.join(texts)}</tr>"
 
 
 def _first(kind: str) -> str:

@@ -43,5 +43,5 @@ def line_styles(names: list[str], controls: set[str]) -> dict[str, tuple[str, tu
 
 def save(figure: Any, svg: Path, png: Path) -> None:
     """Write a matplotlib figure without dates and versions."""
-    figure.savefig(svg, metadata={"Date": None, "Creator": None})
+    figure.savefig(svg, dpi=DOTS_PER_INCH, metadata={"Date": None, "Creator": None})
     figure.savefig(png, dpi=DOTS_PER_INCH, metadata={"Software": None})

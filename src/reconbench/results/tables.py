@@ -242,11 +242,9 @@ class _Maker:
             choose = max if labels.better(column.metric) == "higher" else min
             for results in zip(*(row.results for row in rows if not row.control), strict=True):
                 shown = {
-                    result.place(column.metric): round(
-                        result.cells[column.metric].ours.mean * column.scale, column.digits
-                    )
+                    result.place(column.metric): round(ours.mean * column.scale, column.digits)
                     for result in results
-                    if self._competes(result, column.metric)
+                    if (ours := self._competing(result, column.metric)) is not None
                 }
                 best |= {place for place, value in shown.items() if value == choose(shown.values())}
         return frozenset(best)

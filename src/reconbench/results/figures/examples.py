@@ -20,9 +20,9 @@ FIGURE = Description(
     reference="Ede and Beanland 2019, figures 6 and 7; Papkov et al. 2023, figure 1",
 )
 
-# Inches: the side of a panel, the gap between two, the lines above a strip and above and below a panel.
-SIDE, GAP, HEADING, ABOVE, BELOW = 1.75, 0.06, 0.3, 0.36, 0.24
-LETTERS = 30
+# Inches: the side of a panel, the gap between two, the heading of a strip, a line of a title, the errors below.
+SIDE, GAP, HEADING, LINE, BELOW = 1.75, 0.06, 0.27, 0.14, 0.24
+LETTERS = 28
 INSET = 0.5
 DEFAULT_METRICS = {
     "psnr": {"title": "", "scale": 1.0, "digits": 1},
@@ -107,7 +107,7 @@ def draw(spec: Mapping[str, Any], data: "FigureData") -> tuple[Any, list[dict[st
     for strip in strips:
         _draw_strip(figure, strip, top, columns, params.corner, _displays(spec, strip))
         top -= _height(strip, columns)
-    footer = f"Black and white are the smallest and largest value of the truth; scale {spec['scale']}."
+    footer = f"Black and white are the smallest and largest value of the first image; scale {spec['scale']}."
     figure.text(GAP / width, 0.06 / height, footer, color=style.MUTED, fontsize=7.5)
     return figure, [line for strip in strips for line in _lines(strip)]
 
@@ -172,9 +172,15 @@ def _displays(spec: Mapping[str, Any], strip: _Strip) -> Mapping[str, Mapping[st
     return {metric: DEFAULT_METRICS[metric] for metric in known[:2]}
 
 
+def _lines_of(strip: _Strip, columns: int) -> Iterator[tuple[Sequence[_Panel], float]]:
+    """Give the panels line by line, with the height that the titles of the line need."""
+    for start in range(0, len(strip.panels), columns):
+        panels = strip.panels[start : start + columns]
+        yield panels, LINE * max(len(textwrap.wrap(panel.title, LETTERS)) for panel in panels) + GAP
+
+
 def _height(strip: _Strip, columns: int) -> float:
-    lines = -(-len(strip.panels) // columns)
-    return HEADING + lines * (ABOVE + SIDE * strip.aspect + BELOW)
+    return HEADING + sum(titles + SIDE * strip.aspect + BELOW for _, titles in _lines_of(strip, columns))
 
 
 def _draw_strip(
@@ -182,20 +188,21 @@ def _draw_strip(
 ) -> None:
     """Draw a strip below a height; everything is placed in inches, so that panels keep one size."""
     width, height = figure.get_size_inches()
-    figure.text(GAP / width, (top - 0.05) / height, strip.heading, fontsize=10, fontweight="bold", va="top")
+    figure.text(GAP / width, (top - 0.07) / height, strip.heading, fontsize=10, fontweight="bold", va="top")
     tall = SIDE * strip.aspect
-    for number, panel in enumerate(strip.panels):
-        line, column = divmod(number, columns)
-        left = GAP + column * (SIDE + GAP)
-        bottom = top - HEADING - line * (ABOVE + tall + BELOW) - ABOVE - tall
-        axes = figure.add_axes((left / width, bottom / height, SIDE / width, tall / height))
-        axes.set_title(textwrap.fill(panel.title, LETTERS), fontsize=8, fontweight="normal", pad=3)
-        axes.set(xticks=[], yticks=[])
-        if panel.pixels is None:
-            axes.text(0.5, 0.5, textwrap.fill(panel.status, LETTERS - 6), ha="center", va="center", fontsize=8)
-        else:
-            _draw_image(axes, panel.pixels, strip.limits, corner)
-        axes.set_xlabel(_words(panel.errors, displays), fontsize=7.5, labelpad=2)
+    bottom = top - HEADING + BELOW
+    for panels, titles in _lines_of(strip, columns):
+        bottom -= BELOW + titles + tall
+        for column, panel in enumerate(panels):
+            left = GAP + column * (SIDE + GAP)
+            axes = figure.add_axes((left / width, bottom / height, SIDE / width, tall / height))
+            axes.set_title(textwrap.fill(panel.title, LETTERS), fontsize=8, fontweight="normal", pad=3)
+            axes.set(xticks=[], yticks=[])
+            if panel.pixels is None:
+                axes.text(0.5, 0.5, textwrap.fill(panel.status, LETTERS - 6), ha="center", va="center", fontsize=8)
+            else:
+                _draw_image(axes, panel.pixels, strip.limits, corner)
+            axes.set_xlabel(_words(panel.errors, displays), fontsize=7.5, labelpad=2)
 
 
 def _draw_image(axes: Any, pixels: np.ndarray, limits: tuple[float, float], corner: int) -> None:

@@ -1,5 +1,6 @@
 """How a metric is spread over the images: Gaussian kernel density estimates, one panel a problem and metric."""
 
+import textwrap
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -19,12 +20,13 @@ FIGURE = Description(
 )
 
 TICKS_BELOW = 100
-PANEL = (3.7, 2.35)
-LEGEND_COLUMNS = 4
-LINE = 0.2
-# Where no limits are given, the panel shows this part of the values of the methods: a long tail of one of them,
-# or an input far away from all, would press the others together.
-SHOWN_PART = (0.0, 0.95)
+# Inches: a panel, and one line of text below the panels.
+PANEL = (3.7, 2.3)
+LINE = 0.17
+LEGEND_COLUMNS = 3
+LETTERS = 32
+# The part of a method's images that its curve may have beyond the axis.
+BEYOND = 0.02
 
 
 class Params(Parameters):
@@ -33,7 +35,8 @@ class Params(Parameters):
     points: int = Field(200, ge=10, le=10_000)
     """Number of points of each curve, from one end of the axis to the other."""
     limits: dict[str, tuple[float, float]] = Field(default_factory=dict)
-    """Ends of the axis for a metric, in its plain unit; by default what holds 95 % of the methods' values."""
+    """Ends of the axis for a metric, in its plain unit; by default from the best value of
+    any method to where half of the methods have all but 2 % of their images, so that no long tail rules."""
 
 
 @dataclass(frozen=True)
@@ -50,11 +53,13 @@ class _Panel:
     curves: Mapping[str, np.ndarray]
 
     def lines(self, titles: Mapping[str, str]) -> Iterator[dict[str, Any]]:
-        """Give the lines of the csv: first the curves, then the values."""
+        """Give the lines of the csv: for each variant first its curve, then its values, or that it has none."""
         for variant in self.values:
             about = {"problem": self.problem, "metric": self.metric, "method": titles[variant], "variant": variant}
             for place, density in zip(self.places, self.curves.get(variant, ()), strict=False):
                 yield {**about, "what": "curve", "value": float(place), "density": float(density)}
+            if not self.values[variant]:
+                yield {**about, "what": "no value", "value": "", "density": ""}
             for value in self.values[variant]:
                 yield {**about, "what": "image", "value": value, "density": ""}
 
@@ -92,14 +97,18 @@ def draw(spec: Mapping[str, Any], data: "FigureData") -> tuple[Any, list[dict[st
 
     rows, columns = len(definition["problems"]), len(definition["metrics"])
     drawn = [variant for variant in variants if any(variant in panel.curves for panel in panels)]
-    below = LINE * (-(-len(drawn) // LEGEND_COLUMNS) + 3)
-    figure = Figure(figsize=(PANEL[0] * columns, PANEL[1] * rows + below), layout="constrained")
-    figure.get_layout_engine().set(rect=(0, below / figure.get_figheight(), 1, 1 - below / figure.get_figheight()))
-    for axes, panel in zip(figure.subplots(rows, columns, squeeze=False).flat, panels, strict=True):
+    footer = textwrap.wrap(_footer(spec, panels, titles), 62 * columns)
+    below = LINE * (1.2 * -(-len(drawn) // LEGEND_COLUMNS) + len(footer) + 1)
+    height = PANEL[1] * rows + below
+    figure = Figure(figsize=(PANEL[0] * columns, height), layout="constrained")
+    figure.get_layout_engine().set(rect=(0, below / height, 1, 1 - below / height))
+    for number, (axes, panel) in enumerate(
+        zip(figure.subplots(rows, columns, squeeze=False).flat, panels, strict=True)
+    ):
         _draw_panel(axes, panel, styles)
-    _draw_legend(figure, {titles[variant]: styles[variant] for variant in drawn}, below)
-    footer = [f"n = {_counts(panels)} images", f"scale {spec['scale']}", *_without_curve(panels, titles)]
-    figure.text(0.01, 0.01, "; ".join(footer) + ".", color=style.MUTED, fontsize=7.5, va="bottom", wrap=True)
+        axes.set_ylabel("" if number % columns else "density, highest = 1")
+    _draw_legend(figure, {titles[variant]: styles[variant] for variant in drawn}, below / height)
+    figure.text(0.01, 0.06 / height, "\n".join(footer), color=style.MUTED, fontsize=7.5)
     return figure, [line for panel in panels for line in panel.lines(titles)]
 
 
@@ -130,7 +139,7 @@ def _panels(spec: Mapping[str, Any], data: "FigureData", controls: Collection[st
         for metric, display in definition["metrics"].items():
             values = {variant: _values(data, problem, variant, metric) for variant in definition["variants"]}
             drawable = {variant: found for variant, found in values.items() if len(set(found)) > 1}
-            limits = params.limits.get(metric) or _limits(drawable, controls)
+            limits = params.limits.get(metric) or _limits(drawable, controls, labels.better(metric))
             places = np.linspace(*limits, params.points)
             label = labels.metric_title(metric, display["title"], display["scale"])
             curves = densities(drawable, places)
@@ -150,14 +159,18 @@ def _values(data: "FigureData", problem: str, variant: str, metric: str) -> list
     return [line[metric] for line in lines if line.get(metric) is not None and np.isfinite(line[metric])]
 
 
-def _limits(values: Mapping[str, Sequence[float]], controls: Collection[str]) -> tuple[float, float]:
-    """Return the ends of an axis that shows the bulk of the methods' values, or of all where there is no method."""
+def _limits(values: Mapping[str, Sequence[float]], controls: Collection[str], better: str) -> tuple[float, float]:
+    """Return the ends of an axis: all methods on the better side, half of them on the worse one."""
     methods = [found for name, found in values.items() if name not in controls] or list(values.values())
     if not methods:
         return 0.0, 1.0
-    low, high = np.quantile(np.concatenate(methods), SHOWN_PART)
-    margin = 0.05 * (high - low)
-    return float(low - margin), float(high + margin)
+    lows = [np.quantile(found, BEYOND) for found in methods]
+    highs = [np.quantile(found, 1 - BEYOND) for found in methods]
+    low, high = (min(lows), np.median(highs)) if better == "lower" else (np.median(lows), max(highs))
+    margin = 0.08 * (high - low)
+    # An axis of what cannot be negative starts at zero.
+    start = max(low - margin, 0.0) if min(map(min, methods)) >= 0 else low - margin
+    return float(start), float(high + margin)
 
 
 def _draw_panel(axes: Any, panel: _Panel, styles: Mapping[str, tuple[str, tuple]]) -> None:
@@ -180,33 +193,38 @@ def _draw_panel(axes: Any, panel: _Panel, styles: Mapping[str, tuple[str, tuple]
         seaborn.rugplot(x=ticks, color=colours[variant], height=0.035, alpha=0.7, linewidth=0.8, ax=axes)
     seaborn.despine(ax=axes)
     axes.set_title(panel.heading, loc="left")
-    axes.set(xlabel=panel.label, ylabel="density, highest = 1", ylim=(0, 1.05), yticks=(0, 0.5, 1))
+    axes.set(xlabel=panel.label, ylim=(0, 1.05), yticks=(0, 0.5, 1))
     axes.set_xlim(panel.places[0] * panel.scale, panel.places[-1] * panel.scale)
 
 
-def _draw_legend(figure: Any, styles: Mapping[str, tuple[str, tuple]], below: float) -> None:
+def _draw_legend(figure: Any, styles: Mapping[str, tuple[str, tuple]], top: float) -> None:
     from matplotlib.lines import Line2D
 
     handles = [
-        Line2D([], [], color=colour, linestyle=(0, dashes) if dashes else "-", linewidth=1.8, label=title)
+        Line2D(
+            [],
+            [],
+            color=colour,
+            linestyle=(0, dashes) if dashes else "-",
+            linewidth=1.8,
+            label=textwrap.fill(title, LETTERS),
+        )
         for title, (colour, dashes) in styles.items()
     ]
-    anchor = (0.5, below / figure.get_figheight())
-    figure.legend(handles=handles, loc="upper center", bbox_to_anchor=anchor, ncols=LEGEND_COLUMNS, handlelength=3)
+    place = {"loc": "upper center", "bbox_to_anchor": (0.5, top), "ncols": LEGEND_COLUMNS}
+    figure.legend(handles=handles, **place, handlelength=3, labelspacing=0.35)
 
 
-def _counts(panels: Sequence[_Panel]) -> str:
-    """Return the number of values of a curve: one, or the smallest and the largest."""
-    counts = sorted({len(panel.values[variant]) for panel in panels for variant in panel.curves})
-    return f"{counts[0]} to {counts[-1]}" if len(counts) > 1 else str(*counts)
-
-
-def _without_curve(panels: Sequence[_Panel], titles: Mapping[str, str]) -> list[str]:
-    """Say which methods have no curve, and in how many of the panels."""
-    found = []
+def _footer(spec: Mapping[str, Any], panels: Sequence[_Panel], titles: Mapping[str, str]) -> str:
+    """Say how many images, at which scale, and which methods have no curve."""
+    counts = sorted({len(panel.values[variant]) for panel in panels for variant in panel.curves}) or [0]
+    number = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+    sentence = f"n = {number} images a curve, scale {spec['scale']}. Tails may go on beyond the axes."
+    without = []
     for variant, title in titles.items():
         count = sum(variant not in panel.curves for panel in panels)
-        where = "" if count == len(panels) else f" in {count} of {len(panels)} panels"
         if count:
-            found.append(f"no curve of {title}{where}: failed, or the same value for every image")
-    return found
+            without.append(title if count == len(panels) else f"{title} (in {count} of {len(panels)} panels)")
+    if without:
+        sentence += f" No curve, because it failed or all values are the same: {', '.join(without)}."
+    return sentence

@@ -1,0 +1,25 @@
+"""Make one table, with the published numbers beside ours, in four formats.
+
+Input:  scores (scores.csv of every part of every row), runs (run.json of their estimates),
+        tuned (params.json of tuned rows), published (csv with published numbers, or nothing)
+Output: csv, md, tex, html, provenance (json)
+"""
+
+import _step
+
+
+def table(step: _step.Step) -> None:
+    from reconbench.results.rendering import FORMATS
+    from reconbench.results.sources import write_sources
+    from reconbench.results.tables import make_table
+
+    inputs = step.inputs
+    published = next(iter(inputs["published"]), None)
+    made = make_table(step.spec, inputs["scores"], inputs["runs"], inputs["tuned"], published)
+    for suffix, render in FORMATS.items():
+        step.outputs[suffix].write_text(render(made), encoding="utf-8")
+    write_sources(step.outputs["provenance"], step.spec, inputs, step.code)
+
+
+if __name__ == "__main__":
+    _step.main(table, __doc__)
