@@ -97,7 +97,9 @@ class ForwardModel(Protocol):
     `adjoint`; a convolution also has `kernel`, a numpy array of odd sizes that sums to 1.
     """
 
-    def __call__(self, truth): ...
+    def __call__(self, truth):
+        """Return the noiseless measurement of a truth."""
+        ...
 
     def measurement_shape(self, truth_shape: tuple[int, ...]) -> tuple[int, ...]:
         """Return the shape of the measurement of a truth of this shape."""

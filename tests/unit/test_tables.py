@@ -156,7 +156,7 @@ def test_notes_say_what_was_done(made):
         "A note.",
         "Paper & table 2; Paper on a GPU",
         "Times: shared, on A processor, 1 thread",
-        "Gaussian, tuned: kernel_size 5 on ssi_2d (2 evaluations)",
+        "Tuned on validation images, which chose: Gaussian: kernel_size 5 on ssi_2d (2 evaluations)",
     ):
         assert words in text
 

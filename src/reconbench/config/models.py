@@ -147,7 +147,7 @@ class Run(Section):
     problems: Names
     """Problems to solve."""
     variants: Names
-    """Variants that solve them: names of variants, or of methods with their default parameters; `oracle` is the truth."""
+    """Names of variants, or of methods with their default parameters; `oracle` stands for the truth itself."""
     metrics: ParametersByName
     """Metrics, as a list of names or as a map to their parameters."""
     repetitions: int = Field(1, ge=1)

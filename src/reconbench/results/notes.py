@@ -57,9 +57,9 @@ def of_table(
     found = ["Bold: the best of ours in a column, the controls (input, truth) aside."]
     if any(column.spread for column in columns):
         found.append("± is the standard deviation over the images (divisor n).")
-    if published.values and any(section["published"] for section in spec["definition"]["sections"]):
-        sources = "; ".join(dict.fromkeys(published.sources.values()))
-        found.append(f"Published numbers: {sources}. Δ is ours minus published.")
+    sources = _sources(blocks, columns, published)
+    if sources:
+        found.append(f"Published numbers: {'; '.join(sources)}. Δ is ours minus published.")
     if any(column.metric == labels.TIME for column in columns):
         found += _times(spec, runs)
     results = [(row, result) for block in blocks for row in block.rows for result in row.results]
@@ -81,6 +81,19 @@ def _numbers(section: Spec, rows: Sequence["Row"]) -> str:
     if repetitions > 1:
         sentence += f"; of trained methods the mean over {repetitions} repetitions"
     return f"{sentence}."
+
+
+def _sources(blocks: Sequence["Block"], columns: Sequence["Column"], published: Published) -> list[str]:
+    """Return where the published numbers stand that are shown."""
+    cells = [
+        (row.variant, result.problem, column.metric, "mean")
+        for block in blocks
+        for row in block.rows
+        for result in row.results
+        for column in columns
+        if result.cells[column.metric].published is not None
+    ]
+    return list(dict.fromkeys(published.sources[cell] for cell in cells))
 
 
 def _times(spec: Spec, runs: Runs) -> list[str]:
@@ -109,8 +122,10 @@ def _tuning(results: Iterable[tuple["Row", "Result"]]) -> list[str]:
         if result.tuned is not None:
             values = ", ".join(f"{name} {value}" for name, value in result.tuned.chosen.items()) or "nothing"
             count = f"{result.tuned.evaluations} evaluation{'s' * (result.tuned.evaluations != 1)}"
-            chosen.setdefault(row.method, []).append(f"{values} on {result.problem} ({count})")
+            chosen.setdefault(row.method, []).append(f"{values} on {result.tuned.problem} ({count})")
     if not chosen:
         return []
-    words = ". ".join(f"{method}: {'; '.join(dict.fromkeys(found))}" for method, found in chosen.items())
-    return [f"Tuned on the validation split, which chose: {words}."]
+    words = ". ".join(
+        f"{method.removesuffix(', tuned')}: {'; '.join(dict.fromkeys(found))}" for method, found in chosen.items()
+    )
+    return [f"Tuned on validation images, which chose: {words}."]

@@ -215,7 +215,7 @@ _STYLE = """
   border-top: 2px solid currentColor; border-bottom: 2px solid currentColor; }
 .rb-table th, .rb-table td { padding: .22rem .3rem; white-space: nowrap; font-weight: 400; text-align: right; }
 .rb-table thead th { text-align: center; font-weight: 600; }
-.rb-table thead .rb-head { border-bottom: 1px solid var(--line, #d8dcdf); white-space: normal; }
+.rb-table thead .rb-head { border-bottom: 1px solid var(--line, #d8dcdf); white-space: normal; min-width: 4.5rem; }
 .rb-table thead tr:last-child th { font-weight: 400; font-size: .75rem; text-align: right; }
 .rb-table tbody tr:first-child > * { border-top: 1px solid currentColor; }
 .rb-table tbody tr:hover > * { background: var(--hover, #f1f4f6); }
@@ -223,7 +223,7 @@ _STYLE = """
 .rb-table .rb-published, .rb-table .rb-difference, .rb-table .rb-light, .rb-table .rb-told,
 .rb-table thead tr:last-child th, .rb-table .rb-control > * { color: var(--muted, #59636e); }
 .rb-table .rb-light { display: block; font-size: .72rem; line-height: 1.1; }
-.rb-table .rb-told { padding-left: .9rem; }
+.rb-table .rb-told { padding-left: .9rem; white-space: normal; min-width: 5.5rem; }
 .rb-table .rb-status { color: var(--alarm, #a4281e); font-style: italic; padding-left: .9rem; }
 .rb-table tbody th { position: sticky; left: 0; background: var(--page, Canvas); white-space: normal; min-width: 7rem; }
 .rb-table tbody th, .rb-table thead tr th.rb-method, .rb-table tr .rb-told, .rb-table .rb-status { text-align: left; }

@@ -51,8 +51,9 @@ class Cell:
 
 @dataclass(frozen=True)
 class Tuned:
-    """What a search on the validation split chose, of how many combinations."""
+    """What a search on the validation split of a problem chose, of how many combinations."""
 
+    problem: str
     chosen: Mapping[str, Any]
     evaluations: int
 
@@ -153,7 +154,7 @@ def read_tuned(paths: Sequence[Path]) -> dict[Pair, Tuned]:
             evaluations = len(list(reader))
         # The last column is the score; a tuning that failed has no columns.
         searched = (reader.fieldnames or [])[:-1]
-        found[problem, variant] = Tuned({name: params[name] for name in searched}, evaluations)
+        found[problem, variant] = Tuned(problem, {name: params[name] for name in searched}, evaluations)
     return found
 
 
