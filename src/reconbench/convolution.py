@@ -1,7 +1,7 @@
 """Linear operators on images: convolution with a kernel, and finite differences, each with its adjoint.
 
 All take and give torch tensors of shape (..., [z,] y, x), on any device and of any real type, and are differentiable.
-torch and scipy are imported inside the functions, so that importing this module costs nothing.
+torch is imported inside the functions, so that importing this module costs nothing.
 """
 
 from typing import Literal
@@ -135,7 +135,6 @@ def transfer_function(kernel: np.ndarray, grid: tuple[int, ...], dtype=None, dev
     UserError
         If kernel and grid differ in the number of axes.
     """
-    import scipy.fft
     import torch
 
     if kernel.ndim != len(grid):
@@ -144,7 +143,7 @@ def transfer_function(kernel: np.ndarray, grid: tuple[int, ...], dtype=None, dev
     places = [(np.arange(size) - size // 2) % period for size, period in zip(kernel.shape, grid, strict=True)]
     np.add.at(periodic, np.ix_(*places), kernel)
     complex_type = torch.complex128 if dtype == torch.float64 else torch.complex64
-    return torch.from_numpy(scipy.fft.rfftn(periodic)).to(device=device, dtype=complex_type)
+    return torch.fft.rfftn(torch.from_numpy(periodic)).to(device=device, dtype=complex_type)
 
 
 def fast_size(size: int) -> int:
@@ -152,9 +151,17 @@ def fast_size(size: int) -> int:
 
     A real FFT over an odd last axis takes MKL twice as long.
     """
-    import scipy.fft
+    quarter = -(-size // 4)
+    while not _is_fast(quarter):
+        quarter += 1
+    return 4 * quarter
 
-    return 4 * scipy.fft.next_fast_len(-(-size // 4))
+
+def _is_fast(size: int) -> bool:
+    for prime in (2, 3, 5, 7, 11):
+        while size % prime == 0:
+            size //= prime
+    return size == 1
 
 
 def squared_gradient(grid: tuple[int, ...], device="cpu"):

@@ -6,7 +6,7 @@ import numpy as np
 
 from reconbench.errors import UserError
 
-Profile = Literal["normal", "white"]
+Profile = Literal["normal", "low_complexity"]
 
 SMALLEST_SIDE = 9  # The package ends the process with a segmentation fault at 8, the size of its blocks.
 
@@ -28,9 +28,10 @@ def denoise(image: np.ndarray, noise_level: float, profile: Profile, method: str
         Shape (y, x), about [0, 1]: the package's thresholds of similarity assume that.
     noise_level : float
         Standard deviation of the noise, in units of the signal.
-    profile : {"normal", "white"}
+    profile : {"normal", "low_complexity"}
         `normal` is the package's own default, with coefficient variances that are exact where blocks overlap and for
-        correlated noise too. `white` takes all of them as equal, as in Dabov et al. (2007): 3 times as fast.
+        correlated noise too. `low_complexity` takes all of them as equal, as in Dabov et al. (2007), and visits
+        fewer and smaller groups of blocks: a tenth of the time.
     method : str
         Who asks; named in errors.
 
@@ -52,9 +53,9 @@ def denoise(image: np.ndarray, noise_level: float, profile: Profile, method: str
             "non-commercial use), or leave this method out"
         ) from error
     check(image, method)
-    settings = bm3d.BM3DProfile()
+    settings = bm3d.BM3DProfile() if profile == "normal" else bm3d.BM3DProfileLC()
     settings.num_threads = 1  # More threads add in another order, so bits would differ from run to run.
-    if profile == "white":
+    if profile == "low_complexity":
         settings.nf = 0
     return bm3d.bm3d(image, noise_level, settings)
 
