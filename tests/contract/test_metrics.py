@@ -57,5 +57,5 @@ def test_float64_images_score_the_same(name):
 def test_record_and_parameters(name):
     module = METRICS[name]
     assert module.METRIC.title
-    assert_described_and_bounded(module.Params.model_json_schema())
+    assert_described_and_bounded(module)
     assert module.Params.model_validate_json(module.Params().model_dump_json()) == module.Params()

@@ -77,5 +77,5 @@ def test_record_and_parameters(name):
     assert isinstance(module.NOISE, Description)
     assert module.NOISE.title
     assert module.NOISE.reference
-    assert_described_and_bounded(module.Params.model_json_schema())
+    assert_described_and_bounded(module)
     assert module.Params.model_validate_json(module.Params().model_dump_json()) == module.Params()

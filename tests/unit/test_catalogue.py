@@ -96,7 +96,6 @@ def test_a_users_folder_of_methods(tmp_path):
     file = catalogue.file_in("mine", [str(folder)])
     assert file == str(folder / "mine.py")
     assert catalogue.get_method("mine", file) is found["mine"]
-    assert found["mine"].Params.model_fields["factor"].description == "Factor on the signal."
     assert catalogue.file_in("gaussian", [folder]) is None
 
 

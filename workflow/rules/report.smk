@@ -53,6 +53,8 @@ rule figure:
         provenance="results/figures/{figure}.provenance.json",
     log:
         "results/logs/figure/{figure}.log",
+    # As soon as it can be drawn, so that a run does not end with one core drawing.
+    priority: 1
     conda:
         "../../envs/environment.yaml"
     params:

@@ -14,7 +14,7 @@ class Params(Parameters):
     strength: float = Field(1.0, gt=0, le=100)
     """Factor on the estimated level of the noise; larger is smoother."""
     profile: Literal["normal", "low_complexity"] = "normal"
-    """`normal` is the package's default; `low_complexity` searches less, for a tenth of the time and a few % more error."""
+    """`normal` is the package's default; `low_complexity` takes a tenth of the time for a few % more error."""
 
 
 METHOD = Method(
