@@ -28,7 +28,7 @@ METHOD = Method(
     reference="C. Tomasi and R. Manduchi, Proc. 6th International Conference on Computer Vision, 839 (1998)",
     doi="10.1109/ICCV.1998.710815",
     kinds=frozenset({"denoising"}),
-    grid={"sigma_color": (0.05, 0.15, 0.4), "sigma_space": (1.5, 3.0)},
+    grid={"sigma_color": (0.02, 0.05, 0.1, 0.2, 0.4, 0.8), "sigma_space": (1.0, 2.0)},
 )
 
 

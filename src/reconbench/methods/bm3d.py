@@ -23,7 +23,7 @@ METHOD = Method(
     reference="K. Dabov et al., IEEE Trans. Image Process. 16, 2080 (2007); Y. Mäkinen et al., ibid. 29, 8339 (2020)",
     doi="10.1109/TIP.2007.901238",
     kinds=frozenset({"denoising"}),
-    grid={"strength": (1.0, 1.3, 1.6, 2.0)},
+    grid={"strength": (0.8, 1.0, 1.3, 1.6)},
 )
 
 

@@ -29,7 +29,7 @@ METHOD = Method(
     reference="G. Bradski, Dr. Dobb's Journal of Software Tools 25(11), 120 (2000): OpenCV's GaussianBlur",
     doi="",
     kinds=frozenset({"denoising"}),
-    grid={"kernel_size": (9,), "sigma": (0.4, 0.6, 0.8, 1.1, 1.5, 2.0)},
+    grid={"kernel_size": (9,), "sigma": (0.3, 0.45, 0.6, 0.8, 1.1, 1.5)},
 )
 
 

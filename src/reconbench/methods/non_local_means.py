@@ -27,7 +27,7 @@ METHOD = Method(
     reference="A. Buades, B. Coll and J.-M. Morel, Proc. IEEE Conf. Computer Vision Pattern Recognition 2, 60 (2005)",
     doi="10.1109/CVPR.2005.38",
     kinds=frozenset({"denoising"}),
-    grid={"h_unit": ("noise level",), "h": (0.7, 1.0, 1.4, 1.8)},
+    grid={"h_unit": ("noise level",), "h": (0.5, 0.7, 1.0, 1.4)},
 )
 
 

@@ -29,7 +29,7 @@ METHOD = Method(
     reference="T. Goldstein and S. Osher, SIAM J. Imaging Sci. 2, 323 (2009)",
     doi="10.1137/080725891",
     kinds=frozenset({"denoising"}),
-    grid={"weight": (10.0, 20.0, 50.0, 150.0)},
+    grid={"weight": (5.0, 10.0, 20.0, 50.0, 150.0, 400.0)},
 )
 
 

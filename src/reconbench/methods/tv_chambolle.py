@@ -23,7 +23,7 @@ METHOD = Method(
     reference="A. Chambolle, J. Math. Imaging Vis. 20, 89 (2004)",
     doi="10.1023/B:JMIV.0000011325.36760.1e",
     kinds=frozenset({"denoising"}),
-    grid={"weight": (0.01, 0.02, 0.04, 0.08, 0.15, 0.3)},
+    grid={"weight": (0.005, 0.01, 0.02, 0.04, 0.08, 0.15)},
 )
 
 

@@ -23,7 +23,7 @@ METHOD = Method(
     reference="S. G. Chang, B. Yu and M. Vetterli, IEEE Trans. Image Process. 9, 1532 (2000)",
     doi="10.1109/83.862633",
     kinds=frozenset({"denoising"}),
-    grid={"wavelet": ("db1", "sym4"), "strength": (1.0, 1.3, 1.7)},
+    grid={"wavelet": ("db1", "sym4"), "strength": (0.7, 1.0, 1.4)},
 )
 
 
