@@ -6,7 +6,7 @@ The rules ask this plan and `specs`; neither knows of Snakemake.
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 
-from reconbench.config.loading import Benchmark, LoadedStudy
+from reconbench.config.benchmark import Benchmark, LoadedStudy
 from reconbench.config.models import ORACLE, Figure, Run, TableSection
 
 Pair = tuple[str, str]

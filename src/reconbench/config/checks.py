@@ -1,23 +1,19 @@
 """Checks across a configuration: every name leads somewhere, every parameter is one that its file knows."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
 from reconbench import catalogue
+from reconbench.config.benchmark import Benchmark, LoadedStudy
 from reconbench.config.messages import faults, nearest, unknown
 from reconbench.config.models import ORACLE, SPLITS, Dataset, Figure, ProblemDefinition, Run, Table, Variant
 from reconbench.config.sources import Location
 from reconbench.datasets.registry import registry
 from reconbench.datasets.splits import check_splits, number_of_images
 from reconbench.errors import UserError
-
-if TYPE_CHECKING:
-    from reconbench.config.loading import Benchmark, LoadedStudy
 
 Fault = tuple[Location, str]
 TIME = "time_ms"

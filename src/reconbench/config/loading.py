@@ -1,59 +1,18 @@
 """From config.yaml and the studies to one checked benchmark; every fault in one message."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from pydantic import ValidationError
 
-from reconbench import catalogue
+from reconbench.config.benchmark import Benchmark, LoadedStudy
 from reconbench.config.checks import check
 from reconbench.config.messages import faults, nearest
-from reconbench.config.models import Configuration, Figure, Run, Study, StudyFile, Table, TableSection, Variant
+from reconbench.config.models import Configuration, Figure, Run, Study, StudyFile, Table, TableSection
 from reconbench.config.sources import Source, merged
 from reconbench.errors import ConfigurationError
-
-PARTS = ("datasets", "problems", "variants", "runs", "tables", "figures")
-
-
-@dataclass(frozen=True)
-class LoadedStudy:
-    """A study at the scale that was asked for, and where it came from."""
-
-    name: str
-    study: Study
-    source: Source
-    folder: Path
-
-
-@dataclass(frozen=True)
-class Benchmark:
-    """Everything that is to run, checked."""
-
-    configuration: Configuration
-    studies: tuple[LoadedStudy, ...]
-
-    def part(self, part: str) -> dict[str, Any]:
-        """Return all datasets, problems, tables or figures of all studies by name."""
-        return {name: value for loaded in self.studies for name, value in getattr(loaded.study, part).items()}
-
-    @cached_property
-    def methods(self) -> dict[str, ModuleType]:
-        """All methods by name, those of the user's folders included."""
-        return catalogue.methods(self.configuration.method_folders)
-
-    @cached_property
-    def variants(self) -> dict[str, Variant]:
-        """All variants by name; the name of a method stands for that method with its default parameters."""
-        return {name: Variant(method=name) for name in self.methods} | self.part("variants")
-
-    @property
-    def scale(self) -> str:
-        """The scale that was asked for."""
-        return self.configuration.scale
 
 
 def load(raw: Mapping[str, Any], home: Path, config_file: Path | None = None) -> Benchmark:

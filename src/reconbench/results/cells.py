@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from reconbench.results.published import as_printed, scaled
-from reconbench.results.tables import Block, Cell, Column, Result, TableResult
+from reconbench.results.table_parts import Block, Cell, Column, Result, TableResult
 from reconbench.steps.scoring import NO_TRUTH, OK
 
 NOTHING = "–"

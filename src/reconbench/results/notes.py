@@ -2,13 +2,11 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from reconbench.results import labels
 from reconbench.results.published import Published
-
-if TYPE_CHECKING:
-    from reconbench.results.tables import Block, Column, Result, Row
+from reconbench.results.table_parts import Block, Column, Result, Row
 
 Spec = Mapping[str, Any]
 Runs = Mapping[tuple[str, str], Sequence[Mapping[str, Any]]]

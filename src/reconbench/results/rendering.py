@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from reconbench.results.cells import HEADS, Shown, cells, layout, width
 from reconbench.results.labels import TIME
 from reconbench.results.published import as_printed
-from reconbench.results.tables import Block, Column, Result, TableResult
+from reconbench.results.table_parts import Block, Column, Result, TableResult
 
 # csv
 
