@@ -95,7 +95,7 @@ def draw(spec: Mapping[str, Any], data: "FigureData") -> tuple[Any, list[dict[st
 
     params = Params.model_validate(spec["definition"]["params"])
     strips = [
-        _strip(spec, data, heading, problem, name)
+        _strip(spec, data, f"{heading}: {name}" if params.images > 1 else heading, problem, name)
         for heading, problem in spec["definition"]["problems"].items()
         for name in _names(data, problem, spec["definition"]["variants"])[: params.images]
     ]
