@@ -3,6 +3,7 @@
 The rules ask this plan and `specs`; neither knows of Snakemake.
 """
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 
@@ -122,12 +123,21 @@ class Plan:
 
     def estimate(self, problem: str, variant: str, part: str, name: str) -> list[str]:
         """Return a file of one part of a variant's estimates; the control `oracle` has none."""
+        if (problem, variant) not in self.runs:
+            return self._not_run(problem, variant)
         return [] if variant == ORACLE else [f"results/{self.scale}/estimates/{problem}/{variant}/{part}/{name}"]
 
     def tuned(self, problem: str, variant: str, name: str) -> list[str]:
         """Return a file of a variant's tuning, nothing for one with fixed parameters."""
+        if (problem, variant) not in self.runs:
+            return self._not_run(problem, variant)
         on = self.tuned_on(problem, variant)
         return [f"results/{self.scale}/models/{on}/{variant}/1/all/{name}"] if on else []
+
+    @staticmethod
+    def _not_run(problem: str, variant: str) -> list[str]:
+        """Return a sentence for Snakemake to report as the missing input: an error raised here would be a traceback."""
+        return [f"(no run of the studies has variant '{variant}' on problem '{problem}')"]
 
     def scores(self, pairs: Sequence[Pair], name: str = "scores.csv") -> list[str]:
         """Return a file of the scores of every part of every pair, in order."""
@@ -148,7 +158,10 @@ class Plan:
     def published(self, table: str) -> list[str]:
         """Return the file of published numbers of a table, nothing where it has none."""
         chosen = self.tables[table].published
-        return [str(self.study_of("tables", table).folder / "published" / chosen)] if chosen else []
+        if chosen is None:
+            return []
+        # Against the working directory, so that a checkout can be moved and its tables stay as they are.
+        return [os.path.relpath(self.study_of("tables", table).folder / "published" / chosen)]
 
     def indexes(self, pairs: Sequence[Pair], step: str) -> list[str]:
         """Return the index of the test truths (`data`) or measurements of every problem of some pairs, in order."""

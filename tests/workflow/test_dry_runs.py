@@ -115,3 +115,9 @@ use rule * from reconbench
     target = "results/tiny/measurements/em_low/test/index.csv"
     checkout.succeeding("-s", str(tmp_path / "Snakefile"), "--", target, directory=tmp_path)
     assert (tmp_path / target).is_file()
+
+
+@pytest.mark.parametrize("step, name", [("scores", "scores.csv"), ("estimates", "run.json")])
+def test_a_pair_that_no_run_has_is_said_in_words(checkout, step, name):
+    said = checkout.failing("-n", "--", f"results/small/{step}/em_low/lucy_richardson_2/1/001-of-001/{name}")
+    assert "no run of the studies has variant 'lucy_richardson_2' on problem 'em_low'" in said
