@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from reconbench.images import sha256_of
-from reconbench.results.provenance import git_commit, versions
+from reconbench.results.provenance import HOME, git_commit, versions
 
 
 def write_sources(path: Path, spec: Mapping[str, Any], inputs: Mapping[str, Sequence[Path]], code: str) -> None:
@@ -25,7 +25,7 @@ def write_sources(path: Path, spec: Mapping[str, Any], inputs: Mapping[str, Sequ
     sources = {
         "spec": dict(spec),
         "inputs": {
-            name: [{"path": file.as_posix(), "sha256": sha256_of(file)} for file in files]
+            name: [{"path": _shown(file), "sha256": sha256_of(file)} for file in files]
             for name, files in inputs.items()
         },
         "code": code,
@@ -34,6 +34,12 @@ def write_sources(path: Path, spec: Mapping[str, Any], inputs: Mapping[str, Sequ
     }
     # Not sorted: the order of columns and rows in the spec has a meaning.
     path.write_text(json.dumps(sources, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _shown(file: Path) -> str:
+    """Return a path that means the same elsewhere: results as they were named, files of the checkout from its top."""
+    inside = file.resolve().is_relative_to(HOME) and not file.resolve().is_relative_to(Path.cwd() / "results")
+    return file.resolve().relative_to(HOME).as_posix() if inside else file.as_posix()
 
 
 def read_sources(path: Path) -> dict[str, Any]:
