@@ -19,6 +19,14 @@ include: "workflow/rules/score.smk"
 include: "workflow/rules/report.smk"
 
 
+onsuccess:
+    stop_waiting()
+
+
+onerror:
+    stop_waiting()
+
+
 rule all:
     default_target: True
     input:

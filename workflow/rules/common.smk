@@ -1,6 +1,7 @@
 # No rules: the environment of jobs, the checked configuration, and thin functions that ask the plan.
 import os
 import sys
+import threading
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -42,6 +43,13 @@ wildcard_constraints:
     shard=r"\d+-of-\d+",
     table="|".join(PLAN.tables) or "none",
     figure="|".join(PLAN.figures) or "none",
+
+
+def stop_waiting():
+    """Cancel the timers that the scheduler has left, for which a finished run would wait (see profiles/default)."""
+    for thread in threading.enumerate():
+        if isinstance(thread, threading.Timer):
+            thread.cancel()
 
 
 def get_targets():
