@@ -9,7 +9,6 @@ import ast
 import hashlib
 from collections.abc import Iterable
 from functools import cache
-from importlib import import_module
 from pathlib import Path
 
 SOURCE = Path(__file__).resolve().parents[1]
@@ -93,8 +92,3 @@ class _Stripped(ast.NodeTransformer):
     def visit_Assign(self, node: ast.Assign) -> ast.AST | None:  # noqa: N802
         names = {target.id for target in node.targets if isinstance(target, ast.Name)}
         return None if names & RECORDS else self.generic_visit(node)
-
-
-def file_of(module: str) -> Path:
-    """Return the file of a module of the project, without loading more than its package."""
-    return Path(import_module(module).__file__).resolve()

@@ -14,11 +14,16 @@ import os
 import signal
 import time
 
+from pydantic import Field
+
 from reconbench.contracts import Method, Parameters
 
 
 class Params(Parameters):
-    """None."""
+    """One that changes nothing."""
+
+    strength: float = Field(1.0, ge=0)
+    """Nothing."""
 
 
 METHOD = Method(
@@ -37,6 +42,7 @@ BODIES = {
     "hungry": "raise MemoryError",
     "fine": "pass",
 }
+TUNED = "raises_tuned"
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +55,12 @@ def project(tmp_path_factory):
     study = {
         "time_limit": 5,
         "datasets": {
-            "micrographs": {"source": "simulated", "name": "micrographs", "size": [32, 32], "splits": {"test": 2}}
+            "micrographs": {
+                "source": "simulated",
+                "name": "micrographs",
+                "size": [32, 32],
+                "splits": {"validation": 1, "test": 2},
+            }
         },
         "problems": {
             "low": {
@@ -58,13 +69,13 @@ def project(tmp_path_factory):
                 "noise": {"name": "poisson", "params": {"dose": {"law": "fixed", "value": 50}}},
             }
         },
-        "variants": {name: {"method": name} for name in BODIES},
-        "runs": {"main": {"problems": ["low"], "variants": list(BODIES), "metrics": ["mse"]}},
+        "variants": {TUNED: {"method": "raises", "tune": {"grid": {"strength": [1, 2]}}}},
+        "runs": {"main": {"problems": ["low"], "variants": [*BODIES, TUNED], "metrics": ["mse"]}},
         "tables": {
             "results": {
                 "title": "Results",
                 "metrics": {"mse": {"digits": 4}},
-                "sections": [{"problems": {"low dose": "low"}, "variants": list(BODIES)}],
+                "sections": [{"problems": {"low dose": "low"}, "variants": [*BODIES, TUNED]}],
             }
         },
     }
@@ -88,6 +99,7 @@ def test_failures_are_rows_and_can_be_retried(checkout, project):
     assert found["slow"]["status"].startswith("out of time")
     assert found["hungry"]["status"] == "out of memory"
     assert found["fine"]["status"] == "ok"
+    assert found[TUNED]["status"] == "not tuned: raised: ValueError: the middle is missing"
     assert [name for name in BODIES if found[name]["mse_mean"]] == ["fine"]
     shown = (project / "results/tables/results.md").read_text()
     assert "the middle is missing" in shown
@@ -98,7 +110,7 @@ def test_failures_are_rows_and_can_be_retried(checkout, project):
 
     (project / "methods" / "raises.py").write_text(METHOD.format(name="raises", body="pass"))
     checkout.succeeding(*CONFIG, "on_error=record", directory=project)
-    assert rows(project)["raises"]["status"] == "ok"
+    assert rows(project)["raises"]["status"] == rows(project)[TUNED]["status"] == "ok"
 
     retry = [sys.executable, str(checkout.folder / "workflow/scripts/retry.py"), "-n", "-s"]
     retry += [str(checkout.folder / "Snakefile"), "--cores", "2", *CONFIG, "on_error=record"]

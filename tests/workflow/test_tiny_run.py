@@ -118,8 +118,9 @@ sys.argv = sys.argv[1:]
 sys.path.insert(0, str(Path(script).parent))
 runpy.run_path(script, run_name="__main__")
 loaded = [module.__file__ for name, module in sys.modules.items() if name.split(".")[0] == "reconbench"]
-from reconbench.digest import closure, file_of
-covered = closure([script, *map(file_of, named)])
+from importlib import import_module
+from reconbench.digest import closure
+covered = closure([script, *(Path(import_module(name).__file__) for name in named)])
 print(json.dumps([loaded, list(map(str, covered))]))
 """
 

@@ -7,6 +7,7 @@ python workflow/scripts/restore.py --spec FILE_OR_JSON --input NAME PATH... --ou
 import argparse
 import json
 import sys
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,7 +59,7 @@ def main(work: Callable[[Step], None], about: str, failed: Callable[[Step, str],
     arguments = _arguments(about)
     step = Step(
         spec=_spec(arguments.spec),
-        inputs={name: [Path(path) for path in paths] for name, *paths in arguments.input},
+        inputs=defaultdict(list, {name: [Path(path) for path in paths] for name, *paths in arguments.input}),
         outputs={name: Path(path) for name, path in arguments.output},
         code=arguments.code,
         threads=arguments.threads,

@@ -58,11 +58,11 @@ def read_tuned(paths: Sequence[Path]) -> dict[Pair, Tuned]:
         problem, variant, _ = place(path)
         params = json.loads(path.read_text(encoding="utf-8"))
         with open(path.with_name("tuning.csv"), newline="", encoding="utf-8") as file:
-            reader = csv.DictReader(file)
-            evaluations = len(list(reader))
-        # The last column is the score; a tuning that failed has no columns.
-        searched = (reader.fieldnames or [])[:-1]
-        found[problem, variant] = Tuned(problem, {name: params[name] for name in searched}, evaluations)
+            evaluations = list(csv.DictReader(file))
+        # A tuning that failed has none, and the row's status says why.
+        if evaluations:
+            *searched, _score = evaluations[0]
+            found[problem, variant] = Tuned(problem, {name: params[name] for name in searched}, len(evaluations))
     return found
 
 
