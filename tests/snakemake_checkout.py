@@ -35,10 +35,6 @@ class Checkout:
         """Return how many jobs of each rule a dry run announces."""
         return counted(self.succeeding("-n", *arguments, directory=directory))
 
-    def planned(self, *arguments: str) -> set[str]:
-        """Return the log file of every job that a dry run announces; it names the job."""
-        return set(re.findall(r"^    log: (\S+)$", self.succeeding("-n", *arguments), flags=re.MULTILINE))
-
     def succeeding(self, *arguments: str, directory: Path | None = None) -> str:
         """Run Snakemake, expect success, and return all that it said."""
         done = self.snakemake(*arguments, directory=directory)

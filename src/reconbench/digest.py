@@ -7,7 +7,7 @@ and the records (`METHOD` and its like), which describe and do not compute.
 
 import ast
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -33,40 +33,51 @@ def digest(files: Iterable[Path], modules: Iterable[str] = ()) -> str:
     """
     summed = hashlib.sha256()
     for path in closure(files, modules):
-        summed.update(f"{path.name}:{_fingerprint(path)}\n".encode())
+        _, fingerprint = _read(path)
+        summed.update(f"{path.name}:{fingerprint}\n".encode())
     return summed.hexdigest()[:16]
 
 
 def closure(files: Iterable[Path], modules: Iterable[str] = ()) -> list[Path]:
     """Return the files given and all that they import from the project, sorted."""
-    waiting = [Path(file).resolve() for file in files]
-    waiting += [path for name in modules for path in _files_of(name)]
-    found: set[Path] = set()
+    starts = [Path(file).resolve() for file in files]
+    starts += [path for name in modules for path in _files_of(name)]
+    return sorted(frozenset().union(*map(_reached, starts)))
+
+
+@cache
+def _reached(start: Path) -> frozenset[Path]:
+    """Return a file and all that it imports from the project."""
+    waiting, found = [start], set()
     while waiting:
         path = waiting.pop()
         if path not in found:
             found.add(path)
-            waiting += _imports(path)
-    return sorted(found)
+            imports, _ = _read(path)
+            waiting += imports
+    return frozenset(found)
 
 
 @cache
-def _tree(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"), str(path))
+def _read(path: Path) -> tuple[tuple[Path, ...], str]:
+    """Return the project's files that a file imports, and the fingerprint of what it computes."""
+    tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
+    imports = tuple(_imports(path, tree))
+    return imports, hashlib.sha256(ast.dump(_Stripped().visit(tree)).encode()).hexdigest()
 
 
-@cache
-def _imports(path: Path) -> tuple[Path, ...]:
+def _imports(path: Path, tree: ast.Module) -> Iterator[Path]:
     names: list[str] = []
-    for node in ast.walk(_tree(path)):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-    # A script's own neighbours are imported by their bare names.
+    # A script's own neighbours are imported by their bare names; importing a module runs the packages around it.
     neighbours = [path.parent / f"{name}.py" for name in names if "." not in name]
+    around = [folder / "__init__.py" for folder in path.parents if folder.is_relative_to(SOURCE)]
     inside = [file for name in names if name.split(".")[0] == PACKAGE for file in _files_of(name)]
-    return tuple(file for file in [*neighbours, *inside] if file.is_file())
+    yield from (file for file in [*neighbours, *around, *inside] if file.is_file())
 
 
 def _files_of(name: str) -> list[Path]:
@@ -74,12 +85,6 @@ def _files_of(name: str) -> list[Path]:
     parts = name.split(".")
     packages = [SOURCE.joinpath(*parts[:end], "__init__.py") for end in range(1, len(parts) + 1)]
     return [path for path in [*packages, SOURCE.joinpath(*parts).with_suffix(".py")] if path.is_file()]
-
-
-@cache
-def _fingerprint(path: Path) -> str:
-    stripped = _Stripped().visit(ast.parse(path.read_text(encoding="utf-8"), str(path)))
-    return hashlib.sha256(ast.dump(stripped).encode()).hexdigest()
 
 
 class _Stripped(ast.NodeTransformer):

@@ -18,7 +18,7 @@ def package(tmp_path, monkeypatch):
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-        for cached in (digests._tree, digests._imports, digests._fingerprint):
+        for cached in (digests._read, digests._reached):
             cached.cache_clear()
         return path
 

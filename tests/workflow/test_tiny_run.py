@@ -71,7 +71,6 @@ def test_editing_a_method_runs_its_jobs_and_what_follows(finished):
     finished.edit(path, old, new)
     expected = {"tune": 1, "restore": 3, "score": 3, "table": 1, "figure": 1, "report": 1, "all": 1}
     assert finished.jobs() == expected
-    assert all("median" in log for log in finished.planned() if log.split("/")[2] in ("tune", "restore", "score"))
     finished.edit(path, new, old)
     assert finished.jobs() == {}
 
