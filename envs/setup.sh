@@ -29,7 +29,9 @@ fi
 
 echo "Setting up .venv with $("$found" --version) ..."
 "$found" -m venv --clear .venv
-.venv/bin/python -m pip install --quiet --require-hashes -r envs/requirements.lock
+.venv/bin/python -m pip install --quiet --no-compile --require-hashes -r envs/requirements.lock
 # shellcheck disable=SC2086 (several arguments)
-.venv/bin/python -m pip install --quiet "torch==$torch" ${TORCH_ARGS:-}
+.venv/bin/python -m pip install --quiet --no-compile "torch==$torch" ${TORCH_ARGS:-}
+# On all cores, where pip would take one. Packages carry files for other Pythons, which need not compile.
+.venv/bin/python -m compileall -qq -j 0 .venv/lib || true
 echo "$wanted" > .venv/complete

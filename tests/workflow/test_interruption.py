@@ -10,7 +10,7 @@ from snakemake_checkout import SNAKEMAKE
 
 pytestmark = pytest.mark.xdist_group("interruption")
 
-ARGUMENTS = ["--config", "scale=tiny", "--", "results/tiny/scores/em_low/bm3d_tuned/1/001-of-001/scores.csv"]
+ARGUMENTS = ["--config", "scale=tiny", "--", "results/tiny/scores/em_low/gaussian_tuned/1/001-of-001/scores.csv"]
 
 
 def scores(folder) -> list[str]:
