@@ -14,7 +14,7 @@ test: setup
 	@$(BIN)/ruff format --check .
 	@$(BIN)/snakefmt --check Snakefile workflow
 	@$(BIN)/snakemake --lint
-	@$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 # .venv: the hashed lock, then torch by version. Does nothing when the environment is complete.
 setup:

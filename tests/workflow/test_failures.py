@@ -7,8 +7,6 @@ import sys
 import pytest
 import yaml
 
-pytestmark = pytest.mark.xdist_group("failures")
-
 METHOD = '''
 import os
 import signal

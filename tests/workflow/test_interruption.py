@@ -5,10 +5,7 @@ import signal
 import subprocess
 import time
 
-import pytest
 from snakemake_checkout import SNAKEMAKE
-
-pytestmark = pytest.mark.xdist_group("interruption")
 
 ARGUMENTS = ["--config", "scale=tiny", "--", "results/tiny/scores/em_low/gaussian_tuned/1/001-of-001/scores.csv"]
 

@@ -7,8 +7,6 @@ import numpy as np
 import pytest
 import yaml
 
-pytestmark = pytest.mark.xdist_group("own")
-
 METRICS = {"psnr": {"digits": 1}}
 VARIANTS = ["identity", "gaussian"]
 

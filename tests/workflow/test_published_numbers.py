@@ -12,12 +12,9 @@ VARIANTS = ("identity", "lucy_richardson_2", "lucy_richardson_5", "lucy_richards
 PUBLISHED = HOME / "workflow/studies/published/deconvolution_2d_classical.csv"
 PER_IMAGE = Path(__file__).with_name("ssi_per_image.csv")
 MIRROR = os.environ.get("RECONBENCH_MIRROR")
-pytestmark = [
-    pytest.mark.xdist_group("published"),
-    pytest.mark.skipif(
-        not MIRROR, reason="the 22 images are absent: RECONBENCH_MIRROR names no mirror that holds them"
-    ),
-]
+pytestmark = pytest.mark.skipif(
+    not MIRROR, reason="the 22 images are absent: RECONBENCH_MIRROR names no mirror that holds them"
+)
 
 
 @pytest.fixture(scope="module")

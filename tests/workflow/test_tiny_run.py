@@ -7,9 +7,6 @@ import sys
 
 import pytest
 
-# One worker makes the run and has all the tests on it.
-pytestmark = pytest.mark.xdist_group("tiny")
-
 TABLES = ("em_denoising", "deconvolution_2d_classical")
 FIGURES = ("em_denoising_kde", "em_denoising_examples", "deconvolution_2d_examples")
 
