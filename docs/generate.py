@@ -28,6 +28,7 @@ SECTIONS = [
     (models.Reference, "problems: forward and noise"),
     (models.Variant, "variants"),
     (models.Tuning, "variants: tune"),
+    (models.StartFrom, "variants: start_from"),
     (models.Run, "runs"),
     (models.Table, "tables"),
     (models.TableSection, "tables: sections"),

@@ -21,7 +21,7 @@ def section(problems, variants, **changed):
 def spec(definition, problems, variants, rows, name="made_up"):
     """Return what `Specs` gives a table or a figure; a row is (problem, variant) or (problem, variant, changed)."""
     about = {"title": "", "kind": "denoising", "reading": "corrected", "dataset": "truths", "target": "truth"}
-    facts = {"parts": 1, "timed": False, "tuned_on": None}
+    facts = {"parts": 1, "timed": False, "tuned_on": None, "trained_on": None}
     return {
         "name": name,
         "scale": "small",
@@ -77,4 +77,14 @@ def write_tuned(root: Path, problem, variant, params, evaluations):
     path = folder(root, "models", problem, variant, 1, "all") / "params.json"
     path.write_text(json.dumps(params), encoding="utf-8")
     path.with_name("tuning.csv").write_text("".join(f"{line}\n" for line in evaluations), encoding="utf-8")
+    return path
+
+
+def write_training(root: Path, trained_on, variant, seconds=10.0, repetition=1, run=None, **training):
+    """Write run.json of one training; `run` holds what is unlike, as its status where it failed."""
+    facts = {"status": "ok", "device": "cpu", "device_name": "A processor", "threads": 1, "seconds": seconds}
+    told = {"steps": 100, "steps_per_second": 10.0, "last_validation_error": 0.5, "best_validation_error": 0.25}
+    training = {} if run and "status" in run else {"training": {**told, **training}}
+    path = folder(root, "models", trained_on, variant, repetition, "all") / "run.json"
+    path.write_text(json.dumps({**facts, **training, **(run or {})}), encoding="utf-8")
     return path

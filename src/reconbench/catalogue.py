@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
-from reconbench.contracts import Description, Method, Metric, Parameters
+from reconbench.contracts import Description, FigureKind, Method, Metric, Parameters
 from reconbench.errors import UserError
 
 Folders = Iterable[str | Path]
@@ -36,7 +36,7 @@ _FORWARD = _Part("forward model", "reconbench.forward", ("build",), "FORWARD", D
 _NOISE = _Part("noise", "reconbench.noise", ("draw", "apply", "variance", "gain"), "NOISE", Description)
 _METRIC = _Part("metric", "reconbench.metrics", ("metric",), "METRIC", Metric)
 _SIMULATOR = _Part("simulator", "reconbench.datasets.simulators", ("simulate",))
-_FIGURE = _Part("kind of figure", "reconbench.results.figures", ())
+_FIGURE = _Part("kind of figure", "reconbench.results.figures", ("draw",), "FIGURE", FigureKind)
 
 
 def methods(folders: Folders = ()) -> dict[str, ModuleType]:

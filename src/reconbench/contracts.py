@@ -12,6 +12,19 @@ folder          record     functions
 ``metrics/``    METRIC     ``metric(estimate, truth, params) -> float``
 ==============  =========  =====================================================================
 
+A method that learns (`METHOD.trained_on`) has two more functions, and takes the trained networks when it restores:
+
+    network(problem, params) -> torch.nn.Module, or a dict of several by name
+    loss(networks, batch, problem, params) -> scalar tensor, or a dict of one for each network by name
+    restore(measurement, problem, params, device, networks) -> estimate
+
+and, where the loss is not what its validation should go by, a third one:
+
+    validate(networks, batch, problem, params) -> scalar tensor, smaller is better
+
+Its `Params` has a field `training`, of a class derived from `reconbench.training.settings.Training`. `networks` is the
+module that `network` gave, or a torch.nn.ModuleDict of the several; the loop in `training/` does the rest.
+
 Nothing here imports torch: that listing all methods takes milliseconds depends on it.
 """
 
@@ -75,6 +88,21 @@ class Method:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Batch:
+    """What one step of training is computed from.
+
+    Attributes
+    ----------
+    measurement, target : torch.Tensor
+        Shape (n, c, [z,] y, x), on the device of the network. The target is what an estimate is compared with: the
+        truth, or what the problem makes of it.
+    """
+
+    measurement: Any
+    target: Any
+
+
+@dataclass(frozen=True, kw_only=True)
 class Metric:
     """What is to be known of a metric: its name, readable title, unit ("" for none) and which way is better."""
 
@@ -92,6 +120,20 @@ class Description:
     name: str
     title: str
     reference: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class FigureKind(Description):
+    """What is to be known of a kind of figure: besides its description, what it reads of the pairs that it shows.
+
+    Attributes
+    ----------
+    reads : frozenset of str
+        `scores` of every image, `examples` of estimates, `errors` (the map of mean absolute errors), `training`
+        (training.csv), `truths` and `measurements` of the test split. Only these are made for the figure.
+    """
+
+    reads: frozenset[Literal["scores", "examples", "errors", "training", "truths", "measurements"]]
 
 
 class ForwardModel(Protocol):

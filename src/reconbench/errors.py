@@ -12,3 +12,11 @@ class ConfigurationError(UserError):
         self.faults = faults
         count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
         super().__init__("\n".join([f"the configuration has {count}:", *(f"  - {fault}" for fault in faults)]))
+
+
+class StoppedError(Exception):
+    """A signal asked a job to stop, and what it had is on disk. `number` is the signal's."""
+
+    def __init__(self, number: int):
+        super().__init__(f"stopped by signal {number}")
+        self.number = number

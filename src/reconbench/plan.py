@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 
+from reconbench import catalogue
 from reconbench.config.benchmark import Benchmark, LoadedStudy
 from reconbench.config.models import ORACLE, Figure, Run, TableSection
 
@@ -69,10 +70,11 @@ class Plan:
     # Pairs of problem and variant
 
     def parts(self, problem: str, variant: str) -> Iterator[str]:
-        """Give `<repetition>/<shard>` of every part of a pair's results."""
+        """Give `<repetition>/<shard>` of every part of a pair's results; nothing where it is not scored."""
+        if (problem, variant) not in self.runs:
+            return
         run, _ = self.runs[problem, variant]
-        trained = variant != ORACLE and self.methods[self.variants[variant].method].METHOD.trained_on is not None
-        for repetition in range(1, (run.repetitions if trained else 1) + 1):
+        for repetition in range(1, (run.repetitions if self.is_trained(variant) else 1) + 1):
             for shard in range(1, run.shards + 1):
                 yield f"{repetition}/{shard:03d}-of-{run.shards:03d}"
 
@@ -93,6 +95,39 @@ class Plan:
     def figure_pairs(self, figure: str) -> list[Pair]:
         """Return the pairs that a figure shows."""
         return self.shown([self.figures[figure]])
+
+    def figure_files(self, figure: str, what: str) -> list[str]:
+        """Return the files of what a figure reads, nothing of what its kind does not read."""
+        kind = catalogue.figure_kinds()[self.figures[figure].kind]
+        if what not in kind.FIGURE.reads:
+            return []
+        pairs = self.figure_pairs(figure)
+        match what:
+            case "truths":
+                return self.indexes(pairs, "data")
+            case "measurements":
+                return self.indexes(pairs, "measurements")
+            case "training":
+                return self.trainings(pairs, "training.csv")
+        return self.scores(pairs, f"{what}.csv")
+
+    @property
+    def trained_variants(self) -> list[str]:
+        """The variants of methods that learn."""
+        return [name for name in self.variants if self.is_trained(name)]
+
+    @property
+    def tuned_variants(self) -> list[str]:
+        """The variants whose parameters are searched."""
+        return [name for name, variant in self.variants.items() if variant.tune is not None]
+
+    def is_trained(self, variant: str) -> bool:
+        """Return whether a variant is of a method that learns."""
+        return variant != ORACLE and self.methods[self.variants[variant].method].METHOD.trained_on is not None
+
+    def trained_on(self, problem: str, variant: str) -> str | None:
+        """Return the problem on which a variant is trained, None for one that does not learn."""
+        return (self.variants[variant].train_on or problem) if self.is_trained(variant) else None
 
     def tuned_on(self, problem: str, variant: str) -> str | None:
         """Return the problem on whose validation split a variant is tuned, None for one with fixed parameters."""
@@ -132,7 +167,36 @@ class Plan:
         if (problem, variant) not in self.runs:
             return self._not_run(problem, variant)
         on = self.tuned_on(problem, variant)
-        return [f"results/{self.scale}/models/{on}/{variant}/1/all/{name}"] if on else []
+        return [f"{self._models(on, variant, '1')}/{name}"] if on else []
+
+    def model(self, problem: str, variant: str, repetition: str, name: str) -> list[str]:
+        """Return a file of the training of a variant, nothing for one that does not learn."""
+        if (problem, variant) not in self.runs:
+            return self._not_run(problem, variant)
+        on = self.trained_on(problem, variant)
+        return [f"{self._models(on, variant, repetition)}/{name}"] if on else []
+
+    def started_from(self, variant: str, repetition: str, name: str) -> list[str]:
+        """Return a file of the training that another starts from, nothing where weights are drawn."""
+        start = self.variants[variant].start_from
+        return [f"{self._models(start.problem, start.variant, repetition)}/{name}"] if start else []
+
+    def trainings(self, pairs: Sequence[Pair], name: str) -> list[str]:
+        """Return a file of the training of every repetition of every pair that learns, in order."""
+        return [
+            f"{self._models(on, variant, str(repetition))}/{name}"
+            for problem, variant in pairs
+            if (on := self.trained_on(problem, variant))
+            for repetition in range(1, self._repetitions(problem, variant) + 1)
+        ]
+
+    def _repetitions(self, problem: str, variant: str) -> int:
+        """Return how often a variant is trained; once where it is only trained and not scored."""
+        run = self.runs.get((problem, variant))
+        return run[0].repetitions if run else 1
+
+    def _models(self, problem: str, variant: str, repetition: str) -> str:
+        return f"results/{self.scale}/models/{problem}/{variant}/{repetition}/all"
 
     @staticmethod
     def _not_run(problem: str, variant: str) -> list[str]:
@@ -153,7 +217,7 @@ class Plan:
 
     def tunings(self, pairs: Sequence[Pair], name: str = "params.json") -> list[str]:
         """Return a file of the tuning of every tuned pair, in order."""
-        return [file for pair in pairs for file in self.tuned(*pair, name)]
+        return [file for pair in pairs if pair in self.runs for file in self.tuned(*pair, name)]
 
     def published(self, table: str) -> list[str]:
         """Return the file of published numbers of a table, nothing where it has none."""

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterable, Iterator, Sized
-from typing import TypeVar
+from typing import Any, TypeVar
 
 Item = TypeVar("Item")
 SECONDS_BETWEEN_LINES = 10.0
@@ -23,14 +23,21 @@ def progress(items: Iterable[Item], title: str, unit: str = "image") -> Iterator
 
     Jobs of a few seconds print nothing: Snakemake's own lines are enough for them.
     """
+    with bar(len(items) if isinstance(items, Sized) else None, title, unit) as shown:
+        for item in items:
+            yield item
+            shown.update()
+
+
+def bar(total: int | None, title: str, unit: str, done: int = 0) -> Any:
+    """Return tqdm's bar, which writes a line every ten seconds; `done` of its `total` units lie behind it already."""
     from tqdm import tqdm
 
-    total = len(items) if isinstance(items, Sized) else None
-    yield from tqdm(
-        items,
+    return tqdm(
         desc=title,
         unit=unit,
         total=total,
+        initial=done,
         file=_Lines(),
         delay=SECONDS_BETWEEN_LINES,
         mininterval=SECONDS_BETWEEN_LINES,

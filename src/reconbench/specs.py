@@ -75,6 +75,21 @@ class Specs:
         metric = catalogue.get_metric(self.plan.variants[variant].tune.metric)
         return self.code("tune", self._method(variant), metric, *self._instrument_files(problem))
 
+    def train(self, problem: str, variant: str, repetition: str) -> str:
+        """Return the spec of training a variant on a problem's training split."""
+        return _text(
+            {
+                **self._restorer(problem, variant),
+                "repetition": repetition,
+                "seed": self._seed,
+                "target": self.plan.problems[problem].target,
+            }
+        )
+
+    def train_code(self, problem: str, variant: str) -> str:
+        """Return the digest of training a variant."""
+        return self.code("train", self._method(variant), *self._instrument_files(problem))
+
     def restore(self, problem: str, variant: str, repetition: str, shard: str) -> str:
         """Return the spec of restoring a shard of the test split."""
         return _text({**self._restorer(problem, variant), "repetition": repetition, "shard": shard})
@@ -178,7 +193,7 @@ class Specs:
     def _titled(self, pairs: Iterable[Pair]) -> list[ModuleType]:
         """Return the files whose records a table or a figure reads titles from."""
         methods = {self.plan.variants[variant].method for _, variant in pairs if variant != ORACLE}
-        metrics = {metric for pair in pairs for metric in self.plan.runs[pair][0].metrics}
+        metrics = {metric for pair in pairs if pair in self.plan.runs for metric in self.plan.runs[pair][0].metrics}
         return [self.plan.methods[name] for name in sorted(methods)] + [
             catalogue.get_metric(name) for name in sorted(metrics)
         ]
@@ -200,11 +215,13 @@ class Specs:
                     {
                         "problem": problem,
                         "variant": variant,
-                        "parts": len(list(self.plan.parts(problem, variant))),
-                        "timed": self.plan.runs[problem, variant][0].timed,
+                        "parts": len(list(self.plan.parts(problem, variant))) if scored else 0,
+                        "timed": scored is not None and scored[0].timed,
                         "tuned_on": self.plan.tuned_on(problem, variant),
+                        "trained_on": self.plan.trained_on(problem, variant),
                     }
                     for problem, variant in pairs
+                    for scored in [self.plan.runs.get((problem, variant))]
                 ],
             },
             in_order=True,

@@ -60,7 +60,7 @@ def made(tmp_path):
     ]
     spec = made_up.spec(definition, {"ssi_2d": {"kind": "deconvolution"}}, VARIANTS, rows)
     runs = [run for _, run in files[1:]]
-    return make_table(spec, [scores for scores, _ in files], runs, [tuned], published)
+    return make_table(spec, [scores for scores, _ in files], runs, [tuned], [], published)
 
 
 @pytest.fixture
@@ -134,7 +134,7 @@ def test_a_row_that_failed_for_one_image_is_not_averaged(tmp_path):
     scores, _ = made_up.write_row(tmp_path, "ssi_2d", "gaussian", lines)
     definition = made_up.table([made_up.section(PROBLEMS, ["gaussian"])], {"psnr": {}})
     spec = made_up.spec(definition, {"ssi_2d": {}}, VARIANTS, [("ssi_2d", "gaussian")])
-    (result,) = make_table(spec, [scores], [], [], None).blocks[0].rows[0].results
+    (result,) = make_table(spec, [scores], [], [], [], None).blocks[0].rows[0].results
     assert result.status == "out of memory (1 of 3 images)"
     assert result.cells["psnr"].ours is None
 
@@ -187,8 +187,9 @@ def test_repetitions_are_averaged_and_shards_joined(tmp_path):
         ]
     ]
     definition = made_up.table([made_up.section(PROBLEMS, ["gaussian"])], {"psnr": {}})
-    spec = made_up.spec(definition, {"ssi_2d": {}}, VARIANTS, [("ssi_2d", "gaussian", {"parts": 4})])
-    table = make_table(spec, paths, [], [], None)
+    row = ("ssi_2d", "gaussian", {"parts": 4, "trained_on": "ssi_2d"})
+    spec = made_up.spec(definition, {"ssi_2d": {}}, VARIANTS, [row])
+    table = make_table(spec, paths, [], [], [], None)
     (result,) = table.blocks[0].rows[0].results
     assert (result.images, result.repetitions, result.cells["psnr"].ours.mean) == (2, 2, 26.0)
     assert "mean over 2 repetitions" in FORMATS["md"](table)
@@ -203,7 +204,7 @@ def test_as_published_statistics_are_named_and_counted(tmp_path):
         VARIANTS,
         [("em_low", "gaussian")],
     )
-    table = make_table(spec, [scores], [], [], None)
+    table = make_table(spec, [scores], [], [], [], None)
     assert table.blocks[0].rows[0].results[0].cells["mse"].ours.mean == pytest.approx(0.007)
     text = FORMATS["md"](table)
     assert "clipped 1 values" in text and "7.000" in text
@@ -214,7 +215,7 @@ def test_a_timed_row_names_its_machine_and_competes(tmp_path):
     scores, run = made_up.write_row(tmp_path, "ssi_2d", "gaussian", made_up.lines(psnr=[20.0]))
     definition = made_up.table([made_up.section(PROBLEMS, ["gaussian"])], {"time_ms": {"digits": 0}})
     spec = made_up.spec(definition, {"ssi_2d": {}}, VARIANTS, [("ssi_2d", "gaussian", {"timed": True})])
-    text = FORMATS["md"](make_table(spec, [scores], [run], [], None))
+    text = FORMATS["md"](make_table(spec, [scores], [run], [], [], None))
     assert "**10**" in text and "each job alone on A processor, 1 thread" in text
 
 
@@ -222,4 +223,4 @@ def test_missing_scores_are_named(tmp_path):
     definition = made_up.table([made_up.section(PROBLEMS, ["gaussian"])], {"psnr": {}})
     spec = made_up.spec(definition, {"ssi_2d": {}}, VARIANTS, [("ssi_2d", "gaussian")])
     with pytest.raises(UserError, match="variant 'gaussian' on problem 'ssi_2d'"):
-        make_table(spec, [], [], [], None)
+        make_table(spec, [], [], [], [], None)

@@ -33,16 +33,21 @@ os.environ.update(
 )
 
 
+def one_of(names):
+    """Return the pattern of a wildcard that takes these names, and nothing where there are none."""
+    return "|".join(names) or "none"
+
+
 wildcard_constraints:
     scale=PLAN.scale,
     dataset=r"[\w-]+",
     split="train|validation|test",
-    problem="|".join(PLAN.problems) or "none",
-    variant="|".join(["oracle", *PLAN.variants]),
+    problem=one_of(PLAN.problems),
+    variant=one_of(["oracle", *PLAN.variants]),
     repetition=r"\d+",
     shard=r"\d+-of-\d+",
-    table="|".join(PLAN.tables) or "none",
-    figure="|".join(PLAN.figures) or "none",
+    table=one_of(PLAN.tables),
+    figure=one_of(PLAN.figures),
 
 
 def stop_waiting():
@@ -128,6 +133,29 @@ def get_tune_code(wildcards):
     return SPECS.tune_code(wildcards.problem, wildcards.variant)
 
 
+# train
+
+
+def get_training_truth(wildcards):
+    return PLAN.truth(wildcards.problem, "train")
+
+
+def get_start_weights(wildcards):
+    return PLAN.started_from(wildcards.variant, wildcards.repetition, "weights.pt")
+
+
+def get_start_run(wildcards):
+    return PLAN.started_from(wildcards.variant, wildcards.repetition, "run.json")
+
+
+def get_train_spec(wildcards):
+    return SPECS.train(wildcards.problem, wildcards.variant, wildcards.repetition)
+
+
+def get_train_code(wildcards):
+    return SPECS.train_code(wildcards.problem, wildcards.variant)
+
+
 def get_gpus(wildcards):
     return PLAN.gpus(wildcards.variant)
 
@@ -155,6 +183,18 @@ def get_tuned_params(wildcards):
 
 def get_tuning_run(wildcards):
     return PLAN.tuned(wildcards.problem, wildcards.variant, "run.json")
+
+
+def get_weights(wildcards):
+    return PLAN.model(
+        wildcards.problem, wildcards.variant, wildcards.repetition, "weights.pt"
+    )
+
+
+def get_training_run(wildcards):
+    return PLAN.model(
+        wildcards.problem, wildcards.variant, wildcards.repetition, "run.json"
+    )
 
 
 def get_threads(wildcards):
@@ -213,6 +253,10 @@ def get_table_tuned(wildcards):
     return PLAN.tunings(PLAN.table_pairs(wildcards.table))
 
 
+def get_table_trained(wildcards):
+    return PLAN.trainings(PLAN.table_pairs(wildcards.table), "run.json")
+
+
 def get_published(wildcards):
     return PLAN.published(wildcards.table)
 
@@ -225,20 +269,13 @@ def get_figure_code(wildcards):
     return SPECS.figure_code(wildcards.figure)
 
 
-def get_figure_scores(wildcards):
-    return PLAN.scores(PLAN.figure_pairs(wildcards.figure))
+def figure_files(what):
+    """Return a function that gives the files of what a figure reads."""
 
+    def get_files(wildcards):
+        return PLAN.figure_files(wildcards.figure, what)
 
-def get_figure_examples(wildcards):
-    return PLAN.scores(PLAN.figure_pairs(wildcards.figure), "examples.csv")
-
-
-def get_figure_truths(wildcards):
-    return PLAN.indexes(PLAN.figure_pairs(wildcards.figure), "data")
-
-
-def get_figure_measurements(wildcards):
-    return PLAN.indexes(PLAN.figure_pairs(wildcards.figure), "measurements")
+    return get_files
 
 
 def get_report_spec(wildcards):

@@ -6,6 +6,7 @@ rule table:
         scores=get_table_scores,
         runs=get_table_runs,
         tuned=get_table_tuned,
+        trained=get_table_trained,
         published=get_published,
     output:
         csv="results/tables/{table}.csv",
@@ -30,17 +31,19 @@ rule table:
     shell:
         'python "$RECONBENCH_SCRIPTS/table.py" --spec {params.spec:q} --code {params.code}'
         " --input scores {input.scores:q} --input runs {input.runs:q} --input tuned {input.tuned:q}"
-        " --input published {input.published:q}"
+        " --input trained {input.trained:q} --input published {input.published:q}"
         " --output csv {output.csv:q} --output md {output.md:q} --output tex {output.tex:q}"
         " --output html {output.html:q} --output provenance {output.provenance:q} 2>&1 | tee {log:q} >&2"
 
 
 rule figure:
     input:
-        scores=get_figure_scores,
-        examples=get_figure_examples,
-        truths=get_figure_truths,
-        measurements=get_figure_measurements,
+        scores=figure_files("scores"),
+        examples=figure_files("examples"),
+        errors=figure_files("errors"),
+        training=figure_files("training"),
+        truths=figure_files("truths"),
+        measurements=figure_files("measurements"),
     output:
         svg=report(
             "results/figures/{figure}.svg",
@@ -65,6 +68,7 @@ rule figure:
     shell:
         'python "$RECONBENCH_SCRIPTS/figure.py" --spec {params.spec:q} --code {params.code}'
         " --input scores {input.scores:q} --input examples {input.examples:q}"
+        " --input errors {input.errors:q} --input training {input.training:q}"
         " --input truths {input.truths:q} --input measurements {input.measurements:q}"
         " --output svg {output.svg:q} --output png {output.png:q} --output csv {output.csv:q}"
         " --output provenance {output.provenance:q} 2>&1 | tee {log:q} >&2"

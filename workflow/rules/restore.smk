@@ -7,6 +7,8 @@ rule restore:
         images=ancient("results/{scale}/measurements/{problem}/test/images"),
         params=get_tuned_params,
         tuning=get_tuning_run,
+        weights=ancient(get_weights),
+        training=get_training_run,
     output:
         index=kept(
             "results/{scale}/estimates/{problem}/{variant}/{repetition}/{shard}/index.csv"
@@ -35,4 +37,5 @@ rule restore:
         'python "$RECONBENCH_SCRIPTS/restore.py" --spec {params.spec:q} --code {params.code} --gpu {resources.gpu}'
         " --on-error {resources.on_error} --time-limit {resources.time_limit}"
         " --input measurement {input.measurement:q} --input params {input.params:q} --input tuning {input.tuning:q}"
+        " --input weights {input.weights:q} --input training {input.training:q}"
         " --output index {output.index:q} --output run {output.run:q} 2>&1 | tee {log:q} >&2"

@@ -16,6 +16,10 @@ rule score:
         images=directory(
             "results/{scale}/scores/{problem}/{variant}/{repetition}/{shard}/examples"
         ),
+        errors="results/{scale}/scores/{problem}/{variant}/{repetition}/{shard}/errors.csv",
+        error_map=directory(
+            "results/{scale}/scores/{problem}/{variant}/{repetition}/{shard}/errors"
+        ),
     log:
         "results/logs/{scale}/score/{problem}/{variant}/{repetition}/{shard}.log",
     conda:
@@ -29,4 +33,5 @@ rule score:
         'python "$RECONBENCH_SCRIPTS/score.py" --spec {params.spec:q} --code {params.code}'
         " --input truth {input.truth:q} --input measurement {input.measurement:q}"
         " --input estimate {input.estimate:q} --input run {input.run:q}"
-        " --output scores {output.scores:q} --output examples {output.examples:q} 2>&1 | tee {log:q} >&2"
+        " --output scores {output.scores:q} --output examples {output.examples:q}"
+        " --output errors {output.errors:q} 2>&1 | tee {log:q} >&2"

@@ -1,4 +1,4 @@
-# What is learned before the test split is seen: parameters searched on the validation split.
+# What is learned before the test split is seen: parameters searched on the validation split, and networks.
 
 
 rule tune:
@@ -13,6 +13,8 @@ rule tune:
         run="results/{scale}/models/{problem}/{variant}/{repetition}/all/run.json",
     log:
         "results/logs/{scale}/tune/{problem}/{variant}/{repetition}.log",
+    wildcard_constraints:
+        variant=one_of(PLAN.tuned_variants),
     conda:
         "../../envs/environment.yaml"
     resources:
@@ -29,4 +31,42 @@ rule tune:
         " --on-error {resources.on_error} --time-limit {resources.time_limit}"
         " --input truth {input.truth:q} --input measurement {input.measurement:q}"
         " --output params {output.params:q} --output tuning {output.tuning:q} --output run {output.run:q}"
+        " 2>&1 | tee {log:q} >&2"
+
+
+rule train:
+    input:
+        training=get_training_truth,
+        training_images=ancient(images_of(get_training_truth)),
+        validation=get_validation_truth,
+        validation_images=ancient(images_of(get_validation_truth)),
+        start=ancient(get_start_weights),
+        start_run=get_start_run,
+    output:
+        weights="results/{scale}/models/{problem}/{variant}/{repetition}/all/weights.pt",
+        training="results/{scale}/models/{problem}/{variant}/{repetition}/all/training.csv",
+        run="results/{scale}/models/{problem}/{variant}/{repetition}/all/run.json",
+    log:
+        "results/logs/{scale}/train/{problem}/{variant}/{repetition}.log",
+    wildcard_constraints:
+        variant=one_of(PLAN.trained_variants),
+    # The longest jobs, and much waits for them.
+    priority: 2
+    conda:
+        "../../envs/environment.yaml"
+    resources:
+        gpu=get_gpus,
+        on_error=PLAN.configuration.on_error,
+        time_limit=get_time_limit,
+    params:
+        spec=get_train_spec,
+        code=get_train_code,
+    message:
+        "Train {wildcards.variant} on {wildcards.problem} (repetition {wildcards.repetition})"
+    shell:
+        'python "$RECONBENCH_SCRIPTS/train.py" --spec {params.spec:q} --code {params.code} --gpu {resources.gpu}'
+        " --on-error {resources.on_error} --time-limit {resources.time_limit}"
+        " --input training {input.training:q} --input validation {input.validation:q}"
+        " --input start {input.start:q} --input start_run {input.start_run:q}"
+        " --output weights {output.weights:q} --output training {output.training:q} --output run {output.run:q}"
         " 2>&1 | tee {log:q} >&2"

@@ -2,6 +2,7 @@
 
 python workflow/scripts/restore.py --spec FILE_OR_JSON --input NAME PATH... --output NAME PATH
                                    [--threads N] [--gpu N] [--on-error stop|record] [--time-limit S]
+                                   [--checkpoint-seconds S]
 """
 
 import argparse
@@ -9,14 +10,15 @@ import json
 import sys
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "src"))
 
 from reconbench.devices import lease  # noqa: E402 (the line above makes it importable)
-from reconbench.errors import UserError  # noqa: E402
+from reconbench.errors import StoppedError, UserError  # noqa: E402
 from reconbench.failures import FAILED, note, run_in_child  # noqa: E402
 
 
@@ -29,6 +31,7 @@ class Step:
     outputs: dict[str, Path]
     code: str
     threads: int
+    checkpoint_seconds: float
     device: str = "cpu"
 
     def input(self, name: str) -> Path:
@@ -43,7 +46,12 @@ class Step:
         write_run(self.outputs["run"], **about, **facts)
 
 
-def main(work: Callable[[Step], None], about: str, failed: Callable[[Step, str], None] | None = None) -> None:
+def main(
+    work: Callable[[Step], None],
+    about: str,
+    failed: Callable[[Step, str], None] | None = None,
+    alone: Callable[[Step], AbstractContextManager[int]] | None = None,
+) -> None:
     """Run a step and leave the process with its exit code.
 
     Parameters
@@ -55,6 +63,9 @@ def main(work: Callable[[Step], None], about: str, failed: Callable[[Step, str],
     failed : callable, optional
         Writes the declared outputs of a step that failed, and run.json with what happened. A step that has
         it can be recorded: with `--on-error record` it runs in a child, and its failure is not the job's.
+    alone : callable, optional
+        Waits for and holds the lock of a step that must not run twice at once; gives its file descriptor, which a
+        child inherits.
     """
     arguments = _arguments(about)
     step = Step(
@@ -63,22 +74,33 @@ def main(work: Callable[[Step], None], about: str, failed: Callable[[Step, str],
         outputs={name: Path(path) for name, path in arguments.output},
         code=arguments.code,
         threads=arguments.threads,
+        checkpoint_seconds=arguments.checkpoint_seconds,
     )
     for path in step.outputs.values():
         path.parent.mkdir(parents=True, exist_ok=True)
-    if failed is not None and arguments.on_error == "record":
-        what = run_in_child([*sys.argv, "--on-error", "stop"], arguments.time_limit)
-        if what is not None:
-            print(f"recorded, not stopped: {what}", file=sys.stderr)
-            failed(step, what)
-        sys.exit(0)
+    with ExitStack() as stack:
+        locks = [stack.enter_context(alone(step))] if alone and not arguments.locked else []
+        if failed is not None and arguments.on_error == "record":
+            child = [*sys.argv, "--on-error", "stop", *(["--locked"] if locks else [])]
+            what = run_in_child(child, arguments.time_limit, locks)
+            if what is not None:
+                print(f"recorded, not stopped: {what}", file=sys.stderr)
+                failed(step, what)
+            sys.exit(0)
+        _run(work, step, arguments.gpu)
+
+
+def _run(work: Callable[[Step], None], step: Step, gpu: int) -> None:
     try:
-        with lease(arguments.gpu, arguments.threads) as device:
-            work(Step(**{**vars(step), "device": device}))
+        with lease(gpu, step.threads) as device:
+            work(replace(step, device=device))
     except UserError as error:
         note(error)
         print(f"error: {error}", file=sys.stderr)
         sys.exit(FAILED)
+    except StoppedError as error:
+        print(f"stopped: {error}", file=sys.stderr)
+        sys.exit(128 + error.number)
     except Exception as error:
         note(error)
         raise
@@ -99,6 +121,8 @@ def _arguments(about: str) -> argparse.Namespace:
     parser.add_argument("--gpu", type=int, default=0, help="GPUs to lease; 0 computes on the CPU")
     parser.add_argument("--code", default="", help="digest of the code, kept in run.json")
     parser.add_argument("--on-error", choices=("stop", "record"), default="stop", help="what a failure does")
+    parser.add_argument("--locked", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--checkpoint-seconds", type=float, default=30.0, help="how often a training saves its state")
     parser.add_argument(
         "--time-limit", type=float, default=0.0, help="seconds, 0 for none, where failures are recorded"
     )

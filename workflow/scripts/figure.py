@@ -1,19 +1,23 @@
 """Draw one figure, and write down the values that are drawn.
 
-Input:  scores (scores.csv of every part of every row), examples (examples.csv of the same),
-        truths (index.csv of the truths of each problem that has any), measurements (index.csv of each problem)
+Input:  scores (scores.csv of every part of every row), examples and errors (examples.csv and errors.csv of the same),
+        truths (index.csv of the truths of each problem that has any), measurements (index.csv of each problem),
+        training (training.csv of every repetition of every trained row); nothing of what the kind does not read
 Output: svg, png, csv, provenance (json)
 """
 
 import _step
+
+INPUTS = ("scores", "examples", "truths", "measurements", "training", "errors")
 
 
 def figure(step: _step.Step) -> None:
     from reconbench.results.drawing import draw_figure
     from reconbench.results.sources import write_sources
 
-    draw_figure(step.spec, outputs=step.outputs, **step.inputs)
-    write_sources(step.outputs["provenance"], step.spec, step.inputs, step.code)
+    inputs = {name: step.inputs[name] for name in INPUTS}
+    draw_figure(step.spec, **inputs, outputs=step.outputs)
+    write_sources(step.outputs["provenance"], step.spec, inputs, step.code)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Restore one shard of a test split: from measurements to estimates.
 
-Input:  measurement (index.csv), params and tuning (params.json and run.json of a tuned variant, or nothing)
+Input:  measurement (index.csv), params and tuning (params.json and run.json of a tuned variant, or nothing),
+        weights and training (weights.pt and run.json of a trained variant, or nothing)
 Output: index (index.csv, with the folder images beside it), run (run.json)
 """
 
@@ -14,15 +15,16 @@ def restore(step: _step.Step) -> None:
     from reconbench.results.provenance import OK, read_status
     from reconbench.steps.restoring import Restorer, restore_images, shard
 
-    tuning = next((read_status(run) for run in step.inputs["tuning"]), OK)
-    if tuning != OK:
-        failed(step, f"not tuned: {tuning}")
-        return
+    for name, done in {"tuning": "tuned", "training": "trained"}.items():
+        status = next((read_status(run) for run in step.inputs[name]), OK)
+        if status != OK:
+            failed(step, f"not {done}: {status}")
+            return
     params = dict(step.spec["params"])
     for tuned in step.inputs["params"]:
         params |= json.loads(tuned.read_text(encoding="utf-8"))
     records = shard(read_index(step.input("measurement")), step.spec["shard"])
-    restorer = Restorer(step.spec, params, step.device)
+    restorer = Restorer(step.spec, params, step.device, next(iter(step.inputs["weights"]), None))
     with ImageWriter(step.outputs["index"]) as writer:
         seconds = restore_images(restorer, records, writer, f"restore {step.spec['variant']}")
     step.write_run(seconds=seconds, pixels=sum(record.pixels for record in records))

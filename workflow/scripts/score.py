@@ -2,7 +2,8 @@
 
 Input:  truth (index.csv, or nothing), measurement (index.csv),
         estimate (index.csv; nothing for the control `oracle`), run (run.json of the estimates, or nothing)
-Output: scores (scores.csv), examples (examples.csv, with the folder examples beside it)
+Output: scores (scores.csv), examples (examples.csv, with the folder examples beside it),
+        errors (errors.csv, with the folder errors beside it: the map of mean absolute errors, where there is one)
 """
 
 import _step
@@ -23,15 +24,21 @@ def score(step: _step.Step) -> None:
     estimates = scoring.paired(here, [record for index in step.inputs["estimate"] for record in read_index(index)])
     status = next((read_status(run) for run in step.inputs["run"]), OK)
     lines = []
+    errors = scoring.MeanAbsoluteError()
     with ImageWriter(step.outputs["examples"], folder="examples") as writer:
         for measurement, truth, estimate in zip(here, truths, estimates, strict=True):
             if status != OK:
                 lines.append({"image": measurement.name, "status": status})
                 continue
-            image, line = scoring.score(spec["metrics"], spec["target"], truth, measurement, estimate)
+            image, line = scoring.score(spec["metrics"], spec["target"], truth, measurement, estimate, errors)
             lines.append(line)
             if measurement.name in chosen:
-                writer.add(measurement.name, image, pixel_size=measurement.pixel_size)
+                axes = (truth or estimate).axes
+                writer.add(measurement.name, image, axes, measurement.pixel_size)
+    with ImageWriter(step.outputs["errors"], folder="errors") as writer:
+        if errors.mean is not None:
+            axes = next(truth.axes for truth in truths if truth is not None)
+            writer.add("mean_absolute_error", errors.mean, axes, number=errors.number)
     write_scores(step.outputs["scores"], lines)
 
 

@@ -1,7 +1,8 @@
 """Make one table, with the published numbers beside ours, in four formats.
 
 Input:  scores (scores.csv of every part of every row), runs (run.json of their estimates),
-        tuned (params.json of tuned rows), published (csv with published numbers, or nothing)
+        tuned (params.json of tuned rows), trained (run.json of every training of trained rows),
+        published (csv with published numbers, or nothing)
 Output: csv, md, tex, html, provenance (json)
 """
 
@@ -15,7 +16,7 @@ def table(step: _step.Step) -> None:
 
     inputs = step.inputs
     published = next(iter(inputs["published"]), None)
-    made = make_table(step.spec, inputs["scores"], inputs["runs"], inputs["tuned"], published)
+    made = make_table(step.spec, inputs["scores"], inputs["runs"], inputs["tuned"], inputs["trained"], published)
     for suffix, render in FORMATS.items():
         step.outputs[suffix].write_text(render(made), encoding="utf-8")
     write_sources(step.outputs["provenance"], step.spec, inputs, step.code)

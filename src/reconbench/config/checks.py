@@ -1,6 +1,6 @@
 """Checks across a configuration: every name leads somewhere, every parameter is one that its file knows."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,9 @@ from reconbench.config.sources import Location
 from reconbench.datasets.registry import registry
 from reconbench.datasets.splits import check_splits, number_of_images
 from reconbench.errors import UserError
+from reconbench.results.labels import TIME, TRAINING_COLUMNS
 
 Fault = tuple[Location, str]
-TIME = "time_ms"
 
 
 def check(benchmark: Benchmark) -> list[str]:
@@ -148,12 +148,42 @@ class Checks:
             yield (*at, "train_on"), unknown("problem", variant.train_on, self.problems)
         if variant.tune is not None:
             yield from self.of_tuning((*at, "tune"), module, variant)
+        if variant.start_from is not None:
+            yield from self.of_start((*at, "start_from"), name, variant)
+
+    def of_start(self, at: Location, name: str, variant: Variant) -> Iterator[Fault]:
+        """Find weights to start from that nothing trains, that cannot fit, or that wait for themselves."""
+        start = variant.start_from
+        if self.methods[variant.method].METHOD.trained_on is None:
+            yield at, f"method '{variant.method}' is not trained, so it starts from no weights; leave this out"
+            return
+        if start.problem not in self.problems:
+            yield (*at, "problem"), unknown("problem", start.problem, self.problems)
+        if start.variant not in self.variants:
+            yield (*at, "variant"), unknown("variant", start.variant, self.variants)
+            return
+        other = self.variants[start.variant].method
+        if other != variant.method:
+            yield (
+                (*at, "variant"),
+                f"variant '{start.variant}' is of method '{other}', whose weights do not fit '{variant.method}'",
+            )
+        behind = [name]
+        while start is not None and start.variant in self.variants:
+            if start.variant in behind:
+                yield (*at, "variant"), f"'{' starts from '.join([*behind, start.variant])}', which never begins"
+                return
+            behind.append(start.variant)
+            start = self.variants[start.variant].start_from
 
     def of_tuning(self, at: Location, module: Any, variant: Variant) -> Iterator[Fault]:
         """Find a metric that is unknown or a grid that the method does not have."""
         metrics = catalogue.metrics()
         if variant.tune.metric not in metrics:
             yield (*at, "metric"), unknown("metric", variant.tune.metric, metrics)
+        if module.METHOD.trained_on is not None:
+            yield at, f"method '{variant.method}' is trained and not tuned; make variants of it instead"
+            return
         grid = variant.tune.grid or module.METHOD.grid
         if not grid:
             yield at, f"method '{variant.method}' has no grid of its own; give one, as `grid: {{parameter: [values]}}`"
@@ -195,7 +225,9 @@ class Checks:
                 sentence = f"variant '{key}' solves {kinds}, and problem '{name}' is {problem.kind}"
                 yield (*at, "variants"), sentence
             if variant.tune is not None:
-                yield from self.of_validation(at, key, variant.train_on or name)
+                yield from self.of_learning(at, key, "tuned", variant.train_on or name, ["validation"])
+            if method.METHOD.trained_on == "truth":
+                yield from self.of_learning(at, key, "trained", variant.train_on or name, ["train", "validation"])
         dataset = self.datasets.get(problem.measured or problem.dataset or "")
         images = self.images_of(dataset, "test")
         if images == 0:
@@ -203,16 +235,17 @@ class Checks:
         elif images is not None and run.shards > images:
             yield (*at, "shards"), f"{run.shards} shards are more than the {images} test images of problem '{name}'"
 
-    def of_validation(self, at: Location, variant: str, problem: str) -> Iterator[Fault]:
-        """Find a tuned variant without images to tune on."""
+    def of_learning(self, at: Location, variant: str, done: str, problem: str, splits: list[str]) -> Iterator[Fault]:
+        """Find a tuned or trained variant without images to learn from."""
         definition = self.problems.get(problem)
         dataset = self.datasets.get(definition.dataset or "") if definition else None
-        if dataset is not None and self.images_of(dataset, "validation") == 0:
-            yield (
-                (*at, "variants"),
-                f"variant '{variant}' is tuned on the validation split of problem '{problem}', "
-                "which has no images; give that split some, or the variant a `train_on`",
-            )
+        for split in splits:
+            if dataset is not None and self.images_of(dataset, split) == 0:
+                yield (
+                    (*at, "variants"),
+                    f"variant '{variant}' is {done} on the {split} split of problem '{problem}', "
+                    "which has no images; give that split some, or the variant a `train_on`",
+                )
 
     def images_of(self, dataset: Dataset | None, split: str) -> int | None:
         """Return the number of images of a split; None where it cannot be known or the dataset is faulty."""
@@ -231,7 +264,8 @@ class Checks:
         """Find rows and columns of a table that no run gives."""
         for index, section in enumerate(table.sections):
             here = (*at, "sections", index)
-            yield from self.of_pairs(here, section.problems, section.variants, table.metrics)
+            scored = not set(table.metrics) <= set(TRAINING_COLUMNS)
+            yield from self.of_pairs(here, section.problems, section.variants, table.metrics, scored)
         if table.published is not None and not (folder / "published" / table.published).is_file():
             shipped = [path.name for path in (folder / "published").glob("*.csv")]
             yield (*at, "published"), unknown("file of published numbers", table.published, shipped)
@@ -241,17 +275,26 @@ class Checks:
         kinds = catalogue.figure_kinds()
         if figure.kind not in kinds:
             yield (*at, "kind"), unknown("kind of figure", figure.kind, kinds)
-        else:
-            yield from self.of_parameters((*at, "params"), kinds[figure.kind], figure.params)
-        yield from self.of_pairs(at, figure.problems, figure.variants, figure.metrics)
+            return
+        yield from self.of_parameters((*at, "params"), kinds[figure.kind], figure.params)
+        scored = kinds[figure.kind].FIGURE.reads != {"training"}
+        yield from self.of_pairs(at, figure.problems, figure.variants, figure.metrics, scored)
 
-    def of_pairs(self, at: Location, problems: Mapping[str, str], variants: list[str], metrics: Any) -> Iterator[Fault]:
-        """Find pairs of problem and variant that no run scores, and metrics that their run does not have."""
+    def of_pairs(
+        self, at: Location, problems: Mapping[str, str], variants: list[str], metrics: Iterable[str], scored: bool
+    ) -> Iterator[Fault]:
+        """Find pairs of problem and variant that no run scores, and metrics that their run does not have.
+
+        What shows nothing but training needs no run.
+        """
         for name in problems.values():
             if name not in self.problems:
                 yield (*at, "problems"), unknown("problem", name, self.problems)
                 continue
             for variant in variants:
+                if not scored:
+                    yield from self.of_trained(at, name, variant)
+                    continue
                 run = self.scored(name, variant)
                 if run is None:
                     yield (
@@ -260,9 +303,20 @@ class Checks:
                     )
                     continue
                 for metric in metrics:
-                    if metric != TIME and metric not in run.metrics:
-                        sentence = unknown(f"metric of the run of problem '{name}' named", metric, [*run.metrics, TIME])
-                        yield (*at, "metrics"), sentence
+                    known = [*run.metrics, TIME, *TRAINING_COLUMNS]
+                    if metric not in known:
+                        yield (*at, "metrics"), unknown(f"metric of the run of problem '{name}' named", metric, known)
+
+    def of_trained(self, at: Location, problem: str, variant: str) -> Iterator[Fault]:
+        """Find a variant that is shown for its training and has none."""
+        chosen = self.variants.get(variant)
+        if chosen is None:
+            yield (*at, "variants"), unknown("variant", variant, self.variants)
+        elif chosen.method in self.methods and self.methods[chosen.method].METHOD.trained_on is None:
+            yield (*at, "variants"), f"variant '{variant}' is not trained, and nothing but training is shown here"
+        else:
+            on = chosen.train_on or problem
+            yield from self.of_learning(at, variant, "trained", on, ["train", "validation"])
 
     def _hint(self, variant: str) -> str:
         known = [ORACLE, *self.variants]

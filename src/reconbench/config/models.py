@@ -74,7 +74,7 @@ class Dataset(Section):
     size: Size | None = None
     """Size of simulated images in pixels, (y, x)."""
     crop: Crop | None = None
-    """Cut pieces out of the images."""
+    """Cut pieces out of the images of the validation and test splits; training cuts its own."""
     downscale: int = Field(1, ge=1)
     """Average blocks of so many by so many pixels before cropping."""
     normalise: Literal["min_max", "none"] = "min_max"
@@ -124,6 +124,15 @@ class Tuning(Section):
     """Values to try for each parameter, every combination; by default the method's own grid."""
 
 
+class StartFrom(Section):
+    """Trained weights to start from, of the same repetition."""
+
+    problem: Name
+    """The problem that they were trained on."""
+    variant: Name
+    """The variant that was trained."""
+
+
 class Variant(Section):
     """A method with its parameters, under a name: the row of a table and the folder of its results."""
 
@@ -137,6 +146,8 @@ class Variant(Section):
     """Search parameters on the validation split first."""
     train_on: Name | None = None
     """The problem to tune or train on; by default the one it solves."""
+    start_from: StartFrom | None = None
+    """Weights to start training from; by default they are drawn."""
     gpu: int | None = Field(None, ge=0)
     """Number of GPUs a job asks for; by default what the method says."""
 

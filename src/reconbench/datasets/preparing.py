@@ -69,6 +69,9 @@ def prepare(definition: dict, split: str, seed: int, downloads: Path | None, wri
     UserError
         If an image is missing or bad; the message names its file.
     """
+    if split == "train":
+        # Training draws its own patches, anew at each step.
+        definition = {**definition, "crop": None}
     folder = None if definition["source"] == "simulated" else _folder(definition, downloads, writer)
     files = [] if folder is None else members(definition, candidates(definition))[split]
     number = simulated_number(definition, split) if folder is None else len(files)

@@ -1,12 +1,13 @@
 """A figure from its spec: what it may draw is read here, the drawing is done by its kind."""
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from reconbench import catalogue
+from reconbench.errors import UserError
 from reconbench.images import ImageRecord, read_index
 from reconbench.results import style
 from reconbench.results.scores import Line, Pair, place, read_by_pair
@@ -16,7 +17,7 @@ Records = dict[str, ImageRecord]
 
 @dataclass(frozen=True)
 class FigureData:
-    """What a figure may draw.
+    """What a figure may draw; empty where its kind does not declare in FIGURE.reads that it reads it.
 
     Attributes
     ----------
@@ -26,12 +27,20 @@ class FigureData:
         For each pair the estimates that were kept, by the name of the image; those of the first repetition.
     truths, measurements : dict
         For each problem the images of its test split, by name; no entry in `truths` where a problem has none.
+    training : dict
+        For each pair of a trained variant its repetitions, in each the lines of training.csv; none where the training
+        failed. They are of the problem that the variant was trained on.
+    errors : dict
+        For each pair its maps of mean absolute errors, by the name of the shard; those of the first repetition. None
+        where a shard has no map.
     """
 
     scores: dict[Pair, list[list[Line]]]
     examples: dict[Pair, Records]
     truths: dict[str, Records]
     measurements: dict[str, Records]
+    training: dict[Pair, list[list[Line]]]
+    errors: dict[Pair, Records]
 
 
 def draw_figure(
@@ -40,6 +49,8 @@ def draw_figure(
     examples: Sequence[Path],
     truths: Sequence[Path],
     measurements: Sequence[Path],
+    training: Sequence[Path],
+    errors: Sequence[Path],
     outputs: Mapping[str, Path],
 ) -> None:
     """Draw a figure and write it as svg and png, with a csv of what is drawn.
@@ -54,13 +65,23 @@ def draw_figure(
         The index.csv of the test split, in ``<dataset>/<split>/``, of each problem that has truths.
     measurements : sequence of Path
         The index.csv of the test split, in ``<problem>/<split>/``, of each problem.
+    training : sequence of Path
+        The training.csv of every repetition of every trained row, in ``<trained on>/<variant>/<repetition>/<part>/``.
+    errors : sequence of Path
+        The errors.csv of every part of every row, in ``<problem>/<variant>/<repetition>/<part>/``.
     outputs : mapping
         Paths for `svg`, `png` and `csv`.
     """
     import matplotlib
 
     matplotlib.use("Agg")
-    data = FigureData(read_by_pair(scores), read_examples(examples), *read_images(spec, truths, measurements))
+    data = FigureData(
+        read_by_pair(scores),
+        read_examples(examples),
+        *read_images(spec, truths, measurements),
+        read_training(spec, training),
+        read_errors(errors),
+    )
     kind = catalogue.figure_kinds()[spec["definition"]["kind"]]
     with matplotlib.rc_context({**matplotlib.rcParamsDefault, **style.SETTINGS, "backend": "agg"}):
         figure, lines = kind.draw(spec, data)
@@ -74,12 +95,40 @@ def draw_figure(
 def read_examples(paths: Sequence[Path]) -> dict[Pair, Records]:
     """Read the estimates that were kept, of the first repetition."""
     found: dict[Pair, Records] = {}
-    first: dict[Pair, str] = {}
-    for path in paths:
-        problem, variant, repetition = place(path)
-        if first.setdefault((problem, variant), repetition) == repetition:
-            found.setdefault((problem, variant), {}).update(_by_name(path))
+    for pair, path in _of_first_repetition(paths):
+        found.setdefault(pair, {}).update(_by_name(path))
     return found
+
+
+def read_errors(paths: Sequence[Path]) -> dict[Pair, Records]:
+    """Read the maps of mean absolute errors, of the first repetition, by shard; none where a shard has none."""
+    found: dict[Pair, Records] = {}
+    without: set[Pair] = set()
+    for pair, path in _of_first_repetition(paths):
+        records = read_index(path)
+        found.setdefault(pair, {}).update({path.resolve().parent.name: record for record in records})
+        if not records:
+            without.add(pair)
+    return {pair: {} if pair in without else maps for pair, maps in found.items()}
+
+
+def read_training(spec: Mapping[str, Any], paths: Sequence[Path]) -> dict[Pair, list[list[Line]]]:
+    """Read the learning curves of every trained row, from the problem that it was trained on.
+
+    Raises
+    ------
+    UserError
+        If some are given, but none of a trained row.
+    """
+    # A training that several problems share is listed once for each.
+    curves = read_by_pair(dict.fromkeys(paths))
+    trained = [row for row in spec["rows"] if curves and row["trained_on"]]
+    for row in trained:
+        if (row["trained_on"], row["variant"]) not in curves:
+            raise UserError(
+                f"no training.csv was given for variant '{row['variant']}' on problem '{row['trained_on']}'"
+            )
+    return {(row["problem"], row["variant"]): curves[row["trained_on"], row["variant"]] for row in trained}
 
 
 def read_images(
@@ -96,6 +145,15 @@ def read_images(
         },
         by_problem,
     )
+
+
+def _of_first_repetition(paths: Sequence[Path]) -> Iterator[tuple[Pair, Path]]:
+    """Give the files of the first repetition of each pair."""
+    first: dict[Pair, str] = {}
+    for path in paths:
+        problem, variant, repetition = place(path)
+        if first.setdefault((problem, variant), repetition) == repetition:
+            yield (problem, variant), path
 
 
 def _by_name(index: Path) -> Records:

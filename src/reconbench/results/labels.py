@@ -9,6 +9,16 @@ from reconbench.config.models import ORACLE
 ORACLE_TITLE = "truth (oracle)"
 IDENTITY = "identity"
 TIME = "time_ms"
+# Columns that come from the training of a row: words, and which way is better.
+_OF_TRAINING = {
+    "training_seconds": ("training (s)", "lower"),
+    "steps_per_second": ("steps per second", "higher"),
+    "validation_error": ("validation error", "lower"),
+    "last_validation_error": ("last validation error", "lower"),
+}
+TRAINING_COLUMNS = tuple(_OF_TRAINING)
+# Those of them that another machine, or other jobs beside, would change.
+TRAINING_TIMES = ("training_seconds", "steps_per_second")
 ARROWS = {"higher": "↑", "lower": "↓"}
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -54,8 +64,15 @@ def told(variant: str, variants: Variants) -> str:
     return ", ".join(sorted(catalogue.get_method(**variants[variant]["method"]).METHOD.told)) or "nothing"
 
 
+def is_of_training(metric: str) -> bool:
+    """Whether a column comes from the training of a row and not from its estimates."""
+    return metric in TRAINING_COLUMNS
+
+
 def better(metric: str) -> str:
     """Return which way is better, ``"higher"`` or ``"lower"``."""
+    if is_of_training(metric):
+        return _OF_TRAINING[metric][1]
     return "lower" if metric == TIME else catalogue.get_metric(metric).METRIC.better
 
 
@@ -83,6 +100,8 @@ def value_words(metric: str, value: float, title: str, scale: float, digits: int
 def _own_title(metric: str, scale: float) -> str:
     if metric == TIME:
         return "time per image [ms]"
+    if is_of_training(metric):
+        return f"{_OF_TRAINING[metric][0]}{_factor(scale)}"
     record = catalogue.get_metric(metric).METRIC
     return f"{record.title}{_factor(scale)}" + (f" [{record.unit}]" if record.unit else "")
 

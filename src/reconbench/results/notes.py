@@ -1,10 +1,11 @@
-"""What stands above and under a table, in words: the scale, the data, the statistics, times, tuning, exceptions."""
+"""What stands above and under a table, in words: scale, data, statistics, times, training, tuning, exceptions."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from reconbench.results import labels
+from reconbench.results.provenance import OK
 from reconbench.results.published import Published
 from reconbench.results.table_parts import Block, Column, Result, Row
 
@@ -37,7 +38,8 @@ def about(spec: Spec) -> list[str]:
 
 def of_block(section: Spec, rows: Sequence["Row"], spec: Spec) -> list[str]:
     """Return the notes under a block: number of images, statistics, what is undefined, and the study's own notes."""
-    found = [_numbers(section, rows)]
+    scored = any(result.images is not None for row in rows for result in row.results)
+    found = [_numbers(section, rows)] if scored else []
     if section["statistics"] == "as_published":
         cells = [cell.ours for row in rows for result in row.results for cell in result.cells.values() if cell.ours]
         clipped, imputed = sum(ours.clipped for ours in cells), sum(ours.imputed for ours in cells)
@@ -49,36 +51,71 @@ def of_block(section: Spec, rows: Sequence["Row"], spec: Spec) -> list[str]:
 
 
 def of_table(
-    spec: Spec, blocks: Sequence["Block"], columns: Sequence["Column"], runs: Runs, published: Published
+    spec: Spec,
+    blocks: Sequence["Block"],
+    columns: Sequence["Column"],
+    runs: Runs,
+    trained: Runs,
+    published: Published,
 ) -> list[str]:
     """Return the notes under a table."""
-    found = ["Bold: the best of ours in a column, the controls (input, truth) aside."]
-    if any(column.spread for column in columns):
-        found.append("± is the standard deviation over the images (divisor n).")
+    results = [(row, result) for block in blocks for row in block.rows for result in row.results]
+    repetitions = _repetitions(spec, results)
+    found = [*_best(columns), *_spread(columns, repetitions), *_trained(repetitions)]
     sources = _sources(blocks, columns, published)
     if sources:
         found.append(f"Published numbers: {'; '.join(sources)}. Δ is ours minus published.")
     if any(column.metric == labels.TIME for column in columns):
         found += _times(spec, runs)
-    results = [(row, result) for block in blocks for row in block.rows for result in row.results]
-    if any(math.isnan(cell.ours.mean) for _, result in results for cell in result.cells.values() if cell.ours):
-        found.append("Undefined: the metric has no value for at least one image, so the mean has none.")
-    return [*found, *_tuning(results), *spec["definition"]["notes"]]
+    if any(column.metric in labels.TRAINING_TIMES for column in columns):
+        found += _times_of_training(spec, trained)
+    return [*found, *_undefined(results), *_tuning(results), *spec["definition"]["notes"]]
 
 
 def _numbers(section: Spec, rows: Sequence["Row"]) -> str:
     first = rows[0].results
     counts = {result.images for result in first}
     if len(counts) == 1:
-        sentence = f"n = {counts.pop()} images"
-    else:
-        sentence = ", ".join(
-            f"{heading}: n = {result.images} images" for heading, result in zip(section["problems"], first, strict=True)
-        )
-    repetitions = max(result.repetitions for row in rows for result in row.results)
-    if repetitions > 1:
-        sentence += f"; of trained methods the mean over {repetitions} repetitions"
-    return f"{sentence}."
+        return f"n = {counts.pop()} images."
+    found = zip(section["problems"], first, strict=True)
+    return f"{', '.join(f'{heading}: n = {result.images} images' for heading, result in found)}."
+
+
+def _best(columns: Sequence["Column"]) -> list[str]:
+    """Say what is bold, where anything can be."""
+    of_training = [labels.is_of_training(column.metric) for column in columns]
+    if all(of_training):
+        return []
+    aside = " Columns of training are no ranking and have none." if any(of_training) else ""
+    return [f"Bold: the best of ours in a column, the controls (input, truth) aside.{aside}"]
+
+
+def _spread(columns: Sequence["Column"], repetitions: Sequence[int]) -> list[str]:
+    """Say what is spread: values over the images, and over the repetitions where it is of training."""
+    of_training = [labels.is_of_training(column.metric) for column in columns if column.spread]
+    found = []
+    if not all(of_training):
+        found.append("± is the standard deviation over the images (divisor n).")
+    if any(of_training) and max(repetitions, default=0) > 1:
+        found.append("± of training is the standard deviation over the repetitions (divisor n).")
+    return found
+
+
+def _repetitions(spec: Spec, results: Iterable[tuple["Row", "Result"]]) -> list[int]:
+    """Return how many repetitions trained rows have, each number once, in order."""
+    trained = {(row["problem"], row["variant"]) for row in spec["rows"] if row["trained_on"]}
+    return sorted({result.repetitions for _, result in results if (result.problem, result.variant) in trained})
+
+
+def _trained(repetitions: Sequence[int]) -> list[str]:
+    """Say of how many trainings a row is the mean."""
+    if not repetitions:
+        return []
+    least, most = repetitions[0], repetitions[-1]
+    if most == 1:
+        return ["Trained rows: 1 training each."]
+    number = f"{most}" if least == most else f"{least} to {most}"
+    return [f"Trained rows: each is the mean over {number} repetitions of its training."]
 
 
 def _sources(blocks: Sequence["Block"], columns: Sequence["Column"], published: Published) -> list[str]:
@@ -96,9 +133,7 @@ def _sources(blocks: Sequence["Block"], columns: Sequence["Column"], published: 
 
 def _times(spec: Spec, runs: Runs) -> list[str]:
     """Say on what each time was measured, and whether anything else ran beside."""
-    alone, shared = [], []
-    for row in spec["rows"]:
-        (alone if row["timed"] else shared).extend(runs.get((row["problem"], row["variant"]), []))
+    alone, shared = _by_company(spec, runs, "problem")
     found = []
     if alone:
         found.append(f"Times: each job alone on {_machines(alone)}; a warm-up is not counted.")
@@ -106,6 +141,43 @@ def _times(spec: Spec, runs: Runs) -> list[str]:
         which = "Other times" if alone else "Times"
         found.append(f"{which}: shared, on {_machines(shared)}; other jobs may have run beside, so compare with care.")
     return found
+
+
+def _times_of_training(spec: Spec, trained: Runs) -> list[str]:
+    """Say the same of the trainings."""
+    # One that failed has no time, and may not know its device.
+    ended = {pair: [run for run in runs if run["status"] == OK] for pair, runs in trained.items()}
+    alone, shared = _by_company(spec, ended, "trained_on")
+    found = []
+    if alone:
+        found.append(f"Times of training: each job alone on {_machines(alone)}.")
+    if shared:
+        which = "Other times of training" if alone else "Times of training"
+        found.append(f"{which}: shared, on {_machines(shared)}; measured while other jobs ran, so compare with care.")
+    return found
+
+
+def _by_company(spec: Spec, runs: Runs, problem: str) -> tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]]:
+    """Return the runs of all rows that had the machine for themselves, and those that shared it.
+
+    Their problem is the one that a row has under the key `problem`.
+    """
+    alone, shared = [], []
+    for row in spec["rows"]:
+        (alone if row["timed"] else shared).extend(runs.get((row[problem], row["variant"]), []))
+    return alone, shared
+
+
+def _undefined(results: Iterable[tuple["Row", "Result"]]) -> list[str]:
+    """Say why a mean is undefined, where one is."""
+    of_training = {
+        labels.is_of_training(metric)
+        for _, result in results
+        for metric, cell in result.cells.items()
+        if cell.ours and math.isnan(cell.ours.mean)
+    }
+    where = " or ".join("training" if found else "image" for found in sorted(of_training))
+    return [f"Undefined: the metric has no value for at least one {where}, so the mean has none."] if where else []
 
 
 def _machines(runs: Iterable[Mapping[str, Any]]) -> str:

@@ -68,6 +68,7 @@ def write_run(
     status: str = OK,
     seconds: float | None = None,
     pixels: int | None = None,
+    training: Mapping[str, Any] | None = None,
 ) -> None:
     """Write run.json: what was done, by which code, on what, in which time.
 
@@ -86,6 +87,8 @@ def write_run(
         Seconds of computing, without start-up and files.
     pixels : int, optional
         Pixels computed in these seconds.
+    training : mapping, optional
+        How a training went: its data, steps and speed.
     """
     run = {
         "status": status,
@@ -99,6 +102,7 @@ def write_run(
         "versions": versions(),
         "code": code,
         "git_commit": git_commit(),
+        **({} if training is None else {"training": dict(training)}),
         "spec": dict(spec),
     }
     path.write_text(json.dumps(run, indent=2, sort_keys=True) + "\n", encoding="utf-8")

@@ -24,7 +24,7 @@ def as_csv(table: TableResult) -> str:
     return text.getvalue()
 
 
-def _tidy(table: TableResult) -> Iterator[dict[str, str | int]]:
+def _tidy(table: TableResult) -> Iterator[dict[str, str | int | None]]:
     for block in table.blocks:
         for row in block.rows:
             for result in row.results:
@@ -49,11 +49,11 @@ def _plain(column: Column, result: Result) -> dict[str, str]:
         f"{name}_published": cell.published,
         f"{name}_difference": cell.difference,
     }
-    if name == TIME:
-        values = {key: value for key, value in values.items() if key.endswith(("_mean", "_published"))}
+    left_out = () if cell.compared else ("_difference", "_std") if name == TIME else ("_difference",)
     return {
         key: "" if value is None else repr(value) if isinstance(value, float) else as_printed(value)
         for key, value in values.items()
+        if not key.endswith(left_out)
     }
 
 

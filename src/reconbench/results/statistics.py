@@ -16,12 +16,12 @@ AS_PUBLISHED_LIMITS = {"mse": (None, 0.012), "ssim": (0.0, 1.0)}
 
 @dataclass(frozen=True)
 class Summary:
-    """A metric over images.
+    """A metric over images, or over trainings.
 
     Attributes
     ----------
     n : int
-        Number of images.
+        Number of images, or of trainings.
     mean, std : float
         Mean, and standard deviation with divisor n, as `numpy.std` and paper 002's script have it. Infinite or not
         a number where a value is, so that nothing is averaged in silently.
@@ -72,11 +72,19 @@ def over_repetitions(summaries: Sequence[Summary]) -> Summary:
     )
 
 
-def status_of(lines: Sequence[Mapping[str, Any]]) -> str:
-    """Return ``"ok"`` if every image is scored, else what happened, with the number of images if not to all."""
+def status_of(lines: Sequence[Mapping[str, Any]], what: str = "images") -> str:
+    """Return ``"ok"`` if every line has that status, else what happened, with the number of lines if not to all.
+
+    Parameters
+    ----------
+    lines : sequence of mapping
+        Each with its `status`: the scores of images, or the run.json files of trainings.
+    what : str
+        What a line stands for, in the plural.
+    """
     if not lines:
-        return "no images"
+        return f"no {what}"
     unlike = [line["status"] for line in lines if line["status"] != OK]
     if not unlike:
         return OK
-    return unlike[0] if len(unlike) == len(lines) else f"{unlike[0]} ({len(unlike)} of {len(lines)} images)"
+    return unlike[0] if len(unlike) == len(lines) else f"{unlike[0]} ({len(unlike)} of {len(lines)} {what})"

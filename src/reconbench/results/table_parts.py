@@ -32,7 +32,7 @@ class Cell:
     published: Decimal | None
     published_std: Decimal | None
     compared: bool
-    """Whether a difference means anything: not between times of different machines."""
+    """Whether a difference means anything: not between times of different machines, nor between trainings."""
 
     @property
     def difference(self) -> float | None:
@@ -59,7 +59,8 @@ class Result:
     variant: str
     reading: str
     status: str
-    images: int
+    images: int | None
+    """How many are scored; None in a table of trainings alone."""
     repetitions: int
     cells: Mapping[str, Cell]
     tuned: Tuned | None

@@ -13,13 +13,19 @@ from reconbench.results.published import Published, read_published
 from reconbench.results.scores import Line, Pair, of_pair, place, read_by_pair
 from reconbench.results.statistics import Summary, over_repetitions, status_of, summarise
 from reconbench.results.table_parts import Block, Cell, Column, Place, Result, Row, TableResult, Tuned
+from reconbench.results.training import Run, over_trainings, trainings_of
 from reconbench.steps.scoring import NO_TRUTH, OK
 
 Spec = Mapping[str, Any]
 
 
 def make_table(
-    spec: Spec, scores: Sequence[Path], runs: Sequence[Path], tuned: Sequence[Path], published: Path | None
+    spec: Spec,
+    scores: Sequence[Path],
+    runs: Sequence[Path],
+    tuned: Sequence[Path],
+    trained: Sequence[Path],
+    published: Path | None,
 ) -> TableResult:
     """Make a table.
 
@@ -33,13 +39,21 @@ def make_table(
         The run.json of the estimates of every part, in folders of the same names.
     tuned : sequence of Path
         The params.json of every tuned row, in folders of the same names, each beside its tuning.csv.
+    trained : sequence of Path
+        The run.json of every repetition of the training of every row that learns, in folders of the same names.
     published : Path or None
         The published numbers.
+
+    Raises
+    ------
+    UserError
+        If a row has no scores, where any are shown, or no training, where any is.
     """
     definition = spec["definition"]
     columns = [_column(metric, display) for metric, display in definition["metrics"].items()]
     numbers = read_published(published)
-    maker = _Maker(spec, columns, read_by_pair(scores), read_tuned(tuned), numbers)
+    trainings = read_runs(trained)
+    maker = _Maker(spec, columns, read_by_pair(scores), read_tuned(tuned), trainings, numbers)
     blocks = [maker.block(section) for section in definition["sections"]]
     return TableResult(
         name=spec["name"],
@@ -47,7 +61,7 @@ def make_table(
         about=notes.about(spec),
         columns=columns,
         blocks=blocks,
-        notes=notes.of_table(spec, blocks, columns, read_runs(runs), numbers),
+        notes=notes.of_table(spec, blocks, columns, read_runs(runs), trainings, numbers),
     )
 
 
@@ -67,9 +81,10 @@ def read_tuned(paths: Sequence[Path]) -> dict[Pair, Tuned]:
 
 
 def read_runs(paths: Sequence[Path]) -> dict[Pair, list[dict[str, Any]]]:
-    """Read the run.json files of estimates, by problem and variant."""
+    """Read the run.json files of estimates or of trainings, by problem and variant."""
     found: dict[Pair, list[dict[str, Any]]] = {}
-    for path in paths:
+    # Rows on two problems may share one training, which is then given twice.
+    for path in dict.fromkeys(paths):
         problem, variant, _ = place(path)
         found.setdefault((problem, variant), []).append(json.loads(path.read_text(encoding="utf-8")))
     return found
@@ -84,15 +99,18 @@ class _Maker:
         columns: Sequence[Column],
         scores: Mapping[Pair, list[list[Line]]],
         tuned: Mapping[Pair, Tuned],
+        trained: Mapping[Pair, Sequence[Run]],
         published: Published,
     ):
         self.spec = spec
         self.columns = columns
         self.scores = scores
         self.tuned = tuned
+        self.trained = trained
         self.published = published
-        self.tuned_on = {(row["problem"], row["variant"]): row["tuned_on"] for row in spec["rows"]}
-        self.timed = {(row["problem"], row["variant"]): row["timed"] for row in spec["rows"]}
+        self.rows = {(row["problem"], row["variant"]): row for row in spec["rows"]}
+        of_training = [labels.is_of_training(column.metric) for column in columns]
+        self.shows_scores, self.shows_training = not all(of_training), any(of_training)
 
     def block(self, section: Spec) -> Block:
         """Make the rows of a section."""
@@ -116,38 +134,42 @@ class _Maker:
         )
 
     def _result(self, section: Spec, problem: str, variant: str) -> Result:
-        repetitions = of_pair(self.scores, problem, variant)
-        status = status_of([line for lines in repetitions for line in lines])
+        row = self.rows[problem, variant]
+        repetitions = of_pair(self.scores, problem, variant) if self.shows_scores else []
+        trainings = trainings_of(self.trained, row) if self.shows_training else []
+        status = _status(repetitions, trainings)
+        ours = {
+            column.metric: _summary(repetitions, trainings, column.metric, section["statistics"], status)
+            for column in self.columns
+        }
         as_published = "as_published" in (section["statistics"], self.spec["problems"][problem]["reading"])
         return Result(
             problem=problem,
             variant=variant,
             reading="as_published" if as_published else "corrected",
             status=status,
-            images=len(repetitions[0]),
-            repetitions=len(repetitions),
-            cells={
-                column.metric: self._cell(section, problem, variant, column.metric, repetitions, status)
-                for column in self.columns
-            },
-            tuned=self.tuned.get((self.tuned_on.get((problem, variant)), variant)),
+            images=len(repetitions[0]) if repetitions else None,
+            repetitions=len(repetitions or trainings),
+            cells={metric: self._cell(section, problem, variant, metric, ours[metric]) for metric in ours},
+            tuned=self.tuned.get((row["tuned_on"], variant)),
         )
 
-    def _cell(
-        self, section: Spec, problem: str, variant: str, metric: str, repetitions: list[list[Line]], status: str
-    ) -> Cell:
-        shown = status == OK or (status == NO_TRUTH and metric == labels.TIME)
+    def _cell(self, section: Spec, problem: str, variant: str, metric: str, ours: Summary | None) -> Cell:
         printed = [
             self.published.value(variant, problem, metric, statistic) if section["published"] else None
             for statistic in ("mean", "std")
         ]
-        ours = _summary(repetitions, metric, section["statistics"]) if shown else None
-        return Cell(ours, *printed, compared=metric != labels.TIME)
+        return Cell(ours, *printed, compared=metric != labels.TIME and not labels.is_of_training(metric))
 
     def _best(self, rows: list[Row]) -> frozenset[Place]:
-        """Return where our best values stand, compared as they are displayed; the controls do not compete."""
+        """Return where our best values stand, compared as they are displayed; the controls do not compete.
+
+        Nor does training: how fast it is and where it ends says little of the estimates.
+        """
         best: set[Place] = set()
         for column in self.columns:
+            if labels.is_of_training(column.metric):
+                continue
             choose = max if labels.better(column.metric) == "higher" else min
             for results in zip(*(row.results for row in rows if not row.control), strict=True):
                 shown = {
@@ -161,12 +183,26 @@ class _Maker:
     def _competing(self, result: Result, metric: str) -> Summary | None:
         """Return what a row brings to the contest for the best; a time that others shared does not enter."""
         ours = result.cells[metric].ours
-        fair = metric != labels.TIME or self.timed[result.problem, result.variant]
+        fair = metric != labels.TIME or self.rows[result.problem, result.variant]["timed"]
         return ours if fair and ours is not None and np.isfinite(ours.mean) else None
 
 
-def _summary(repetitions: list[list[Line]], metric: str, statistics: str) -> Summary | None:
-    """Return a metric over images and repetitions, None where it was not computed."""
+def _status(repetitions: list[list[Line]], trainings: Sequence[Run]) -> str:
+    """Return what became of a row: of its estimates, or of its training where the table shows nothing else."""
+    if repetitions:
+        return status_of([line for lines in repetitions for line in lines])
+    return status_of(trainings, "trainings") if trainings else OK
+
+
+def _summary(
+    repetitions: list[list[Line]], trainings: Sequence[Run], metric: str, statistics: str, status: str
+) -> Summary | None:
+    """Return a column over images and repetitions, None where it was not computed."""
+    of_training = labels.is_of_training(metric)
+    if status != OK and not (status == NO_TRUTH and (metric == labels.TIME or of_training)):
+        return None
+    if of_training:
+        return over_trainings(trainings, metric)
     key, factor = ("seconds", 1000.0) if metric == labels.TIME else (metric, 1.0)
     values = [[line.get(key) for line in lines] for lines in repetitions]
     if any(value is None for lines in values for value in lines):

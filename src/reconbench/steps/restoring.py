@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -36,9 +37,16 @@ class Restorer:
     params : mapping
         The method's parameters.
     device : {"cpu", "cuda"}
+    weights : Path, optional
+        What training wrote, for a method that learns.
+
+    Raises
+    ------
+    UserError
+        If a method that learns has no weights, or they do not fit it.
     """
 
-    def __init__(self, spec: Spec, params: Mapping[str, Any], device: str):
+    def __init__(self, spec: Spec, params: Mapping[str, Any], device: str, weights: Path | None = None):
         self.spec = spec
         self.device = device
         self.method: ModuleType = catalogue.get_method(**spec["method"])
@@ -46,6 +54,18 @@ class Restorer:
         told = self.method.METHOD.told
         self.forward = build_forward(spec["forward"]) if "forward model" in told else None
         self.noise = catalogue.get_noise(spec["noise"]["name"]) if spec["noise"] else None
+        self.trained = self._trained(weights)
+
+    def _trained(self, weights: Path | None) -> tuple[Any, ...]:
+        """Return the networks of a method that learns, as what its `restore` takes besides, nothing for others."""
+        if self.method.METHOD.trained_on is None:
+            return ()
+        if weights is None:
+            raise UserError(f"method '{self.method.METHOD.name}' is trained; name the file with its weights")
+        from reconbench.training.weights import load_networks
+
+        problem = Problem(kind=self.spec["kind"], forward_model=self.forward, told=self.method.METHOD.told)
+        return (load_networks(self.method, problem, self.params, weights, self.device),)
 
     def problem(self, record: ImageRecord) -> Problem:
         """Return what the method may know of one measurement."""
@@ -76,7 +96,7 @@ class Restorer:
         UserError
             If the estimate is not a float32 image of finite values.
         """
-        estimate = self.method.restore(measurement, self.problem(record), self.params, self.device)
+        estimate = self.method.restore(measurement, self.problem(record), self.params, self.device, *self.trained)
         name = self.method.METHOD.name
         if not isinstance(estimate, np.ndarray) or estimate.dtype != np.float32:
             raise UserError(f"method '{name}' gave {_kind_of(estimate)} for image '{record.name}', not a float32 array")

@@ -14,12 +14,42 @@ from reconbench.steps.measuring import scored_against
 NO_TRUTH = "no truth"
 
 
+class MeanAbsoluteError:
+    """Mean over images of the absolute error of each pixel, as a running sum: one image in memory, however many.
+
+    Attributes
+    ----------
+    number : int
+        How many images were added.
+    """
+
+    def __init__(self) -> None:
+        self.number = 0
+        self._sum: np.ndarray | None = None
+
+    def add(self, estimate: np.ndarray, target: np.ndarray) -> None:
+        """Take in one image: estimate and target of one shape."""
+        errors = np.abs(estimate.astype(np.float64) - target)
+        if self.number == 0:
+            self._sum = errors
+        elif self._sum is not None:
+            # Images of several shapes have no common pixels; no later one can change that.
+            self._sum = self._sum + errors if self._sum.shape == errors.shape else None
+        self.number += 1
+
+    @property
+    def mean(self) -> np.ndarray | None:
+        """The map, in double precision; None where nothing was added or the shapes differ."""
+        return None if self._sum is None else self._sum / self.number
+
+
 def score(
     metrics: Mapping[str, Mapping[str, Any]],
     target: str,
     truth: ImageRecord | None,
     measurement: ImageRecord,
     estimate: ImageRecord | None,
+    errors: MeanAbsoluteError | None = None,
 ) -> tuple[np.ndarray, dict[str, Any]]:
     """Score one estimate.
 
@@ -33,6 +63,8 @@ def score(
     measurement : ImageRecord
     estimate : ImageRecord or None
         None stands for the control `oracle`, the target itself.
+    errors : MeanAbsoluteError, optional
+        Takes in what is scored.
 
     Returns
     -------
@@ -53,6 +85,8 @@ def score(
     for name, params in metrics.items():
         module = catalogue.get_metric(name)
         line[name] = module.metric(image, goal, module.Params.model_validate(dict(params)))
+    if errors is not None:
+        errors.add(image, goal)
     line["seconds"] = None if estimate is None else estimate.number("seconds")
     return image, line
 

@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pydantic import Field
 
-from reconbench.contracts import Description, Parameters
+from reconbench.contracts import FigureKind, Parameters
 
 if TYPE_CHECKING:
     from reconbench.images import ImageRecord
     from reconbench.results.drawing import FigureData
 
-FIGURE = Description(
+FIGURE = FigureKind(
     name="examples",
     title="Images side by side, with an enlarged corner",
     reference="Ede and Beanland 2019, figures 6 and 7; Papkov et al. 2023, figure 1",
+    reads=frozenset({"scores", "examples", "truths", "measurements"}),
 )
 
 # Inches: the side of a panel, the gap between two, the heading of a strip, a line of a title, the errors below.

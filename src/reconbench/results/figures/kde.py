@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pydantic import Field
 
-from reconbench.contracts import Description, Parameters
+from reconbench.contracts import FigureKind, Parameters
 
 if TYPE_CHECKING:
     from reconbench.results.drawing import FigureData
 
-FIGURE = Description(
+FIGURE = FigureKind(
     name="kde",
     title="Kernel density estimates of metrics over images",
     reference="Ede and Beanland 2019, figure 4; D. W. Scott, Multivariate Density Estimation (1992)",
+    reads=frozenset({"scores"}),
 )
 
 TICKS_BELOW = 100

@@ -1,0 +1,1 @@
+"""The architectures, as torch modules, and nothing else."""
