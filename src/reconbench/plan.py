@@ -57,11 +57,15 @@ class Plan:
 
     def time_limit(self, problem: str, variant: str) -> float:
         """Return the seconds that a job may take where failures are recorded, 0 for no limit."""
-        own = self.runs.get((problem, variant)) or next(
-            (found for (_, name), found in self.runs.items() if name == variant), None
-        )
-        limit = (own[1].study.time_limit if own else None) or self.configuration.time_limit
-        return limit or 0
+        _, loaded = self.runs.get((problem, variant)) or (None, self._study_with(variant))
+        return (loaded.study.time_limit if loaded else None) or self.configuration.time_limit or 0
+
+    def _study_with(self, variant: str) -> LoadedStudy | None:
+        """Return the study that defines or runs a variant; what is only trained stands in no run of its own."""
+        for loaded in self.benchmark.studies:
+            if variant in loaded.study.variants or any(variant in run.variants for run in loaded.study.runs.values()):
+                return loaded
+        return None
 
     def study_of(self, part: str, name: str) -> LoadedStudy:
         """Return the study that defines a table or a figure."""

@@ -200,7 +200,8 @@ class Specs:
 
     def _shown(self, part: str, name: str, chosen: Table | Figure, pairs: list[Pair]) -> str:
         loaded = self.plan.study_of(part, name)
-        problems = dict.fromkeys(problem for problem, _ in pairs)
+        trained_on = (self.plan.trained_on(*pair) for pair in pairs)
+        problems = dict.fromkeys([*(problem for problem, _ in pairs), *(problem for problem in trained_on if problem)])
         variants = dict.fromkeys(variant for _, variant in pairs if variant != ORACLE)
         return _text(
             {

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 
 from reconbench.config.loading import load
 from reconbench.plan import Plan
@@ -35,8 +36,8 @@ def test_specs_are_json_of_moderate_size(small):
         assert json.loads(specs.table(name))["name"] == name
 
 
-def test_tuning_is_told_nothing_of_the_test_split(small):
-    """What tuning reads and is told does not depend on the test split in any way."""
+def test_learning_is_told_nothing_of_the_test_split(small):
+    """What tuning and training read and are told does not depend on the test split in any way."""
     plan, specs = small
     other, other_specs = made()
     for dataset in other.datasets.values():
@@ -44,10 +45,16 @@ def test_tuning_is_told_nothing_of_the_test_split(small):
     for problem, variant in [("em_low", "gaussian_tuned"), ("ssi_2d_tuning", "wiener_deconvolution_tuned")]:
         assert specs.tune(problem, variant) == other_specs.tune(problem, variant)
         assert specs.tune_code(problem, variant) == other_specs.tune_code(problem, variant)
-        assert all("/validation/" in path for path in plan.truth(problem, "validation"))
-    rule = (HOME / "workflow/rules/train.smk").read_text().split("output:")[0]
-    assert "/test/" not in rule
-    assert "validation" in rule
+        assert specs.train("em_low", "atrous_low", "1") == other_specs.train("em_low", "atrous_low", "1")
+    assert specs.train_code("em_low", "atrous_low") == other_specs.train_code("em_low", "atrous_low")
+    for split in ("train", "validation"):
+        assert plan.truth("em_low", split) == [f"results/small/data/micrographs/{split}/index.csv"]
+    _, *rules = (HOME / "workflow/rules/train.smk").read_text().split("\nrule ")
+    assert [rule.split(":")[0] for rule in rules] == ["tune", "train"]
+    for rule in rules:
+        inputs = rule.split("output:")[0]
+        assert "test" not in inputs
+        assert "validation" in inputs
 
 
 def test_a_variant_is_tuned_on_the_problem_it_names(small):
@@ -56,6 +63,73 @@ def test_a_variant_is_tuned_on_the_problem_it_names(small):
         "results/small/models/ssi_2d_tuning/wiener_deconvolution_tuned/1/all/params.json"
     ]
     assert plan.tuned("em_low", "gaussian", "params.json") == []
+
+
+def test_a_trained_variant_lies_where_it_was_trained(small):
+    plan, _ = small
+    weights = ["results/small/models/em_low/atrous_low/1/all/weights.pt"]
+    for problem in ("em_low", "em_ordinary", "em_stem"):
+        assert plan.model(problem, "atrous_low", "1", "weights.pt") == weights
+    assert plan.model("em_ordinary", "dncnn", "1", "run.json") == [
+        "results/small/models/em_ordinary/dncnn/1/all/run.json"
+    ]
+    assert plan.model("em_low", "gaussian", "1", "weights.pt") == plan.model("em_low", "oracle", "1", "run.json") == []
+    assert "no run of the studies" in plan.model("em_low", "batch_10", "1", "weights.pt")[0]
+
+
+def test_a_training_starts_from_the_same_repetition_of_another(small):
+    plan, _ = small
+    assert plan.started_from("atrous_ordinary", "2", "weights.pt") == [
+        "results/small/models/em_low/atrous_low/2/all/weights.pt"
+    ]
+    assert plan.started_from("atrous_low", "2", "weights.pt") == plan.started_from("dncnn", "1", "run.json") == []
+
+
+def test_learning_curves_read_trainings_and_nothing_else(small):
+    plan, _ = small
+    assert plan.figure_files("em_training", "training") == [
+        "results/small/models/em_low/atrous_low/1/all/training.csv",
+        "results/small/models/em_ordinary/atrous_ordinary/1/all/training.csv",
+    ]
+    assert all(plan.figure_files("em_training", what) == [] for what in ("scores", "examples", "truths"))
+    assert plan.figure_files("em_denoising_kde", "training") == []
+
+
+def test_every_repetition_is_trained_and_scored_by_itself(tmp_path):
+    study = yaml.safe_load((HOME / "workflow/studies/em_denoising.yaml").read_text())
+    study["runs"]["corrected"] |= {"repetitions": 3, "shards": 2}
+    (tmp_path / "published").symlink_to(HOME / "workflow/studies/published")
+    (tmp_path / "study.yaml").write_text(yaml.safe_dump(study))
+    plan, specs = made(studies=[str(tmp_path / "study.yaml")])
+    assert list(plan.parts("em_low", "dncnn")) == [
+        f"{repetition}/{shard}-of-002" for repetition in (1, 2, 3) for shard in ("001", "002")
+    ]
+    assert list(plan.parts("em_low", "gaussian")) == ["1/001-of-002", "1/002-of-002"]
+    assert plan.trainings([("em_low", "dncnn"), ("em_low", "gaussian"), ("em_low", "oracle")], "run.json") == [
+        f"results/small/models/em_low/dncnn/{repetition}/all/run.json" for repetition in (1, 2, 3)
+    ]
+    # What is only trained, and in no run, is trained once.
+    assert len(plan.trainings([("em_low", "batch_10")], "run.json")) == 1
+    assert len(plan.scores([("em_low", "dncnn")])) == len(plan.estimates([("em_low", "dncnn")])) == 6
+    told = [json.loads(specs.train("em_low", "dncnn", repetition)) for repetition in ("1", "2")]
+    assert {key for key in told[0] if told[0][key] != told[1][key]} == {"repetition"}
+
+
+def test_jobs_of_networks_ask_for_a_gpu(small):
+    plan, _ = small
+    found = {name: plan.gpus(name) for name in ("atrous_low", "dncnn", "speed_batch_1_cpu", "gaussian")}
+    assert found == {"atrous_low": 1, "dncnn": 1, "speed_batch_1_cpu": 0, "gaussian": 0}
+
+
+def test_a_training_has_the_time_limit_of_its_study():
+    """That of a variant in no run too, and the one of config.yaml where no study has its own."""
+    plan, _ = made(time_limit=3)
+    pairs = [("em_low", "atrous_low"), ("em_ordinary", "dncnn"), ("em_low", "batch_10")]
+    assert [plan.time_limit(*pair) for pair in pairs] == [600, 600, 600]
+    plan, _ = made(time_limit=3, studies=[], problems={}, variants={"mine": {"method": "dncnn"}})
+    assert plan.time_limit("anything", "mine") == plan.time_limit("anything", "dncnn") == 3
+    plan, _ = made(studies=[])
+    assert plan.time_limit("anything", "dncnn") == 0
 
 
 def test_the_oracle_has_no_estimates(small):
@@ -71,6 +145,7 @@ def test_titles_and_policies_are_no_part_of_what_a_job_is_told(small):
     assert specs.restore(*arguments) == others.restore(*arguments)
     assert specs.score(*arguments) == others.score(*arguments)
     assert specs.prepare("ssi", "test") == others.prepare("ssi", "test")
+    assert specs.train("em_low", "dncnn", "1") == others.train("em_low", "dncnn", "1")
 
 
 def test_the_seed_reaches_every_draw(small):
@@ -78,6 +153,7 @@ def test_the_seed_reaches_every_draw(small):
     _, others = made(seed=1)
     assert specs.prepare("micrographs", "test") != others.prepare("micrographs", "test")
     assert specs.measure("em_low", "test") != others.measure("em_low", "test")
+    assert specs.train("em_low", "dncnn", "1") != others.train("em_low", "dncnn", "1")
 
 
 @pytest.mark.parametrize(
@@ -93,3 +169,5 @@ def test_editing_one_method_changes_the_digests_of_its_jobs_only(small):
     _, specs = small
     codes = {name: specs.restore_code("em_low", name) for name in ("gaussian", "gaussian_tuned", "median")}
     assert codes["gaussian"] == codes["gaussian_tuned"] != codes["median"]
+    trained = {name: specs.train_code("em_low", name) for name in ("atrous_low", "batch_10", "dncnn")}
+    assert trained["atrous_low"] == trained["batch_10"] != trained["dncnn"]

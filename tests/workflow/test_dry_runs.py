@@ -8,33 +8,99 @@ from pathlib import Path
 import pytest
 import yaml
 
+from reconbench.catalogue import get_method
 from reconbench.config.sources import merged
 
-# Splits of datasets, and of problems.
-PREPARED = {"tiny": {"prepare": 4, "measure": 5}, "small": {"prepare": 4, "measure": 8}}
+MODEL = "results/tiny/models/em_low/dncnn/1/all/run.json"
+
+
+class Counted:
+    """What one study's lists come to at a scale, by the words of docs/configuration.md and not by the plan.
+
+    Each set holds what names one job of a rule.
+    """
+
+    def __init__(self, study: dict):
+        self.study = study
+        self.prepared, self.measured = set(), set()
+        self.tuned, self.trained = set(), set()
+        self.restored, self.scored = set(), set()
+        for run in study["runs"].values():
+            for problem, variant in itertools.product(run["problems"], run["variants"]):
+                repetitions = run.get("repetitions", 1) if self.is_trained(variant) else 1
+                parts = itertools.product(range(repetitions), range(run.get("shards", 1)))
+                self.add_scored(problem, variant, [(problem, variant, *part) for part in parts])
+                self.add_learned(problem, variant, range(repetitions))
+        sections = [section for table in study["tables"].values() for section in table["sections"]]
+        for shown in [*sections, *study["figures"].values()]:
+            for problem, variant in itertools.product(shown["problems"].values(), shown["variants"]):
+                self.add_learned(problem, variant, range(1))
+
+    def definition(self, variant: str) -> dict:
+        return self.study["variants"].get(variant, {"method": variant})
+
+    def is_trained(self, variant: str) -> bool:
+        return variant != "oracle" and get_method(self.definition(variant)["method"]).METHOD.trained_on == "truth"
+
+    def add_scored(self, problem: str, variant: str, parts: list) -> None:
+        self.scored.update(parts)
+        self.restored.update(parts if variant != "oracle" else ())
+        self.prepared.add((self.study["problems"][problem]["dataset"], "test"))
+        self.measured.add((problem, "test"))
+
+    def add_learned(self, problem: str, variant: str, repetitions: range) -> None:
+        """Count what is learned for a pair, and before it what its training starts from."""
+        definition = self.definition(variant)
+        on = definition.get("train_on", problem)
+        dataset = self.study["problems"][on]["dataset"]
+        if "tune" in definition:
+            self.tuned.add((on, variant))
+            self.measured.add((on, "validation"))
+            self.prepared.add((dataset, "validation"))
+        elif self.is_trained(variant):
+            self.add_trained(on, variant, repetitions)
+
+    def add_trained(self, on: str, variant: str, repetitions: range) -> None:
+        dataset = self.study["problems"][on]["dataset"]
+        self.trained.update((on, variant, repetition) for repetition in repetitions)
+        self.prepared.update([(dataset, "train"), (dataset, "validation")])
+        start = self.definition(variant).get("start_from")
+        if start:
+            self.add_trained(start["problem"], start["variant"], repetitions)
+
+    def jobs(self) -> dict[str, int]:
+        counts = {"prepare": self.prepared, "measure": self.measured, "tune": self.tuned, "train": self.trained}
+        counts |= {"restore": self.restored, "score": self.scored}
+        counts |= {"table": self.study["tables"], "figure": self.study["figures"]}
+        return {rule: len(jobs) for rule, jobs in counts.items()}
+
+
+def counted(checkout, scale: str) -> list[Counted]:
+    """Count every study that is shipped; none shares a name with another."""
+    studies = [yaml.safe_load(path.read_text()) for path in (checkout.folder / "workflow/studies").glob("*.yaml")]
+    return [Counted(merged(study, study["scales"][scale])) for study in studies]
 
 
 def expected_jobs(checkout, scale: str) -> dict[str, int]:
-    """Count from the studies' lists what the rules should come to: one job a pair of problem and variant."""
-    restore = score = 0
-    tuned = set()
-    for path in (checkout.folder / "workflow/studies").glob("*.yaml"):
-        study = yaml.safe_load(path.read_text())
-        study = merged(study, study["scales"][scale] or {})
-        for run in study["runs"].values():
-            for problem, variant in itertools.product(run["problems"], run["variants"]):
-                score += 1
-                restore += variant != "oracle"
-                definition = study["variants"].get(variant, {})
-                if "tune" in definition:
-                    tuned.add((definition.get("train_on", problem), variant))
-    return {**PREPARED[scale], "tune": len(tuned), "restore": restore, "score": score}
+    totals = dict.fromkeys(("prepare", "measure", "tune", "train", "restore", "score", "table", "figure"), 0)
+    for study in counted(checkout, scale):
+        totals = {rule: total + study.jobs()[rule] for rule, total in totals.items()}
+    return {**totals, "report": 1, "all": 1}
 
 
 @pytest.mark.parametrize("scale, resources", [("tiny", []), ("small", ["--resources", "gpu=2"])])
 def test_the_whole_benchmark(checkout, scale, resources):
-    expected = {**expected_jobs(checkout, scale), "table": 2, "figure": 3, "report": 1, "all": 1}
+    expected = expected_jobs(checkout, scale)
+    assert expected["train"] > 4
     assert checkout.jobs("--config", f"scale={scale}", *resources) == expected
+
+
+@pytest.mark.parametrize("gpus, asked", [(2, 1), (0, 0)])
+def test_a_training_asks_for_the_gpus_that_there_are(checkout, gpus, asked):
+    """Snakemake cuts what a job asks for down to what it is given: gpu=0 means the CPU."""
+    said = checkout.succeeding("-n", "-p", "--resources", f"gpu={gpus}", "--config", "scale=tiny", "--", MODEL)
+    (command,) = (line for line in said.splitlines() if "train.py" in line)
+    assert f" --gpu {asked} " in command
 
 
 def test_the_published_rows_at_the_scale_of_the_paper(checkout):
@@ -50,11 +116,15 @@ def test_one_table_needs_its_own_study_only(checkout):
     assert jobs["score"] == jobs["restore"] + 1
 
 
-def test_methods_can_be_left_out(checkout):
-    everything = expected_jobs(checkout, "small")
-    fewer = checkout.jobs("--config", "leave_out=bm3d")
-    assert everything["restore"] - fewer["restore"] == 4
-    assert everything["tune"] - fewer["tune"] == 2
+@pytest.mark.parametrize("method", ["bm3d", "atrous_encoder_decoder"])
+def test_methods_can_be_left_out(checkout, method):
+    everything, expected = expected_jobs(checkout, "small"), {"restore": 0, "tune": 0, "train": 0}
+    for study in counted(checkout, "small"):
+        for rule, jobs in {"restore": study.restored, "tune": study.tuned, "train": study.trained}.items():
+            expected[rule] += sum(study.definition(variant)["method"] == method for _, variant, *_ in jobs)
+    fewer = checkout.jobs("--config", f"leave_out={method}")
+    assert any(expected.values())
+    assert {rule: everything[rule] - fewer[rule] for rule in expected} == expected
 
 
 def test_nothing_is_activated(checkout, monkeypatch):

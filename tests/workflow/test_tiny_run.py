@@ -2,30 +2,71 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
+from contextlib import contextmanager
 
 import pytest
+import yaml
+from snakemake_checkout import counted
 
-TABLES = ("em_denoising", "deconvolution_2d_classical")
-FIGURES = ("em_denoising_kde", "em_denoising_examples", "deconvolution_2d_examples")
+# What is trained at this scale, and which estimates are made with it.
+DNCNN = {("em_low", "dncnn")}
+ATROUS_LOW = {("em_low", "atrous_low")}
+# These start from what `atrous_low` has learned.
+FINE_TUNED = {("em_ordinary", "atrous_ordinary"), ("em_low", "speed_batch_1")}
+ATROUS = ATROUS_LOW | FINE_TUNED | {("em_low", "batch_2_momentum_0-2")}
+BY_ATROUS = {("em_low", "atrous_low"), ("em_stem", "atrous_low"), ("em_low", "atrous_ordinary")}
+BY_ATROUS |= {("em_speed", "speed_batch_1")}
+CHANGED = "CHANGED = 1\n\n\n"
+
+
+@contextmanager
+def edited(checkout, *edits):
+    """Replace pieces of files, and put them back however the test ends."""
+    before = {path: (checkout.folder / path).read_bytes() for path, _, _ in edits}
+    try:
+        for path, old, new in edits:
+            checkout.edit(path, old, new)
+        yield
+    finally:
+        for path, content in before.items():
+            (checkout.folder / path).write_bytes(content)
+
+
+def announced(said: str) -> tuple[set, set]:
+    """Return the trainings and the estimates that a dry run announces, as pairs of problem and variant."""
+    trained = re.findall(r"^Job \d+: Train (\S+) on (\S+)", said, re.MULTILINE)
+    restored = re.findall(r"^Job \d+: Restore (\S+) with (\S+)", said, re.MULTILINE)
+    return {(problem, variant) for variant, problem in trained}, set(restored)
 
 
 def test_everything_is_there(finished):
     results = finished.folder / "results"
-    for name in TABLES:
-        for suffix in ("csv", "md", "tex", "html", "provenance.json"):
-            assert (results / "tables" / f"{name}.{suffix}").stat().st_size > 0
-    for name in FIGURES:
-        for suffix in ("svg", "png", "csv", "provenance.json"):
-            assert (results / "figures" / f"{name}.{suffix}").stat().st_size > 0
-    assert "em_denoising" in (results / "report" / "index.html").read_text()
+    studies = [yaml.safe_load(path.read_text()) for path in (finished.folder / "workflow/studies").glob("*.yaml")]
+    for part, suffixes in {"tables": ("csv", "md", "tex", "html"), "figures": ("svg", "png", "csv")}.items():
+        for name in [name for study in studies for name in study[part]]:
+            for suffix in (*suffixes, "provenance.json"):
+                assert (results / part / f"{name}.{suffix}").stat().st_size > 0
+            assert name in (results / "report" / "index.html").read_text()
 
 
 def test_every_method_ran(finished):
     methods = {path.stem for path in (finished.folder / "src/reconbench/methods").glob("[!_]*.py")}
     runs = (finished.folder / "results/tiny/estimates").rglob("run.json")
     assert methods == {json.loads(run.read_text())["spec"]["method"]["name"] for run in runs}
+
+
+def test_every_training_ended_and_left_no_checkpoint(finished):
+    models = finished.folder / "results/tiny/models"
+    weights = sorted(models.rglob("weights.pt"))
+    assert {tuple(path.relative_to(models).parts[:2]) for path in weights} == DNCNN | ATROUS
+    for path in weights:
+        run = json.loads(path.with_name("run.json").read_text())
+        steps = sum(phase["steps"] for phase in run["spec"]["params"]["training"]["phases"])
+        assert (run["status"], run["training"]["steps"]) == ("ok", steps)
+    assert not list(models.rglob("state.pt*"))
 
 
 def test_a_second_run_does_nothing(finished):
@@ -45,44 +86,75 @@ def test_what_only_explains_runs_nothing(finished):
     edits = [
         ("src/reconbench/methods/median.py", 'title="Median"', 'title="Median filter"'),
         ("src/reconbench/methods/median.py", "def restore(", "# A comment.\n\n\ndef restore("),
+        ("src/reconbench/methods/dncnn.py", 'title="DnCNN"', 'title="The DnCNN"'),
+        ("src/reconbench/networks/dncnn.py", "class DnCNN", "# A comment.\n\n\nclass DnCNN"),
+        ("src/reconbench/training/loop.py", "Do all steps", "Take all steps"),
         ("src/reconbench/images.py", "Read the image as float32", "Read one image as float32"),
     ]
-    for path, old, new in edits:
-        finished.edit(path, old, new)
-    assert finished.jobs() == {}
-    for path, old, new in edits:
-        finished.edit(path, new, old)
+    with edited(finished, *edits):
+        assert finished.jobs() == {}
 
 
 def test_editing_a_method_runs_its_jobs_and_what_follows(finished):
-    path, old, new = "src/reconbench/methods/median.py", "import cv2", "import cv2 as cv2"
-    finished.edit(path, old, new)
-    expected = {"tune": 1, "restore": 3, "score": 3, "table": 1, "figure": 1, "report": 1, "all": 1}
-    assert finished.jobs() == expected
-    finished.edit(path, new, old)
+    expected = {"tune": 1, "restore": 2, "score": 2, "table": 1, "figure": 1, "report": 1, "all": 1}
+    with edited(finished, ("src/reconbench/methods/median.py", "import cv2", "import cv2 as cv2")):
+        assert finished.jobs() == expected
 
 
 def test_changing_one_parameter_runs_that_variant(finished):
-    path, old = "workflow/studies/deconvolution_2d.yaml", "{iterations: 10}"
-    finished.edit(path, old, "{iterations: 11}")
-    assert finished.jobs() == {"restore": 1, "score": 1, "table": 1, "report": 1, "all": 1}
-    finished.edit(path, "{iterations: 11}", old)
+    with edited(finished, ("workflow/studies/deconvolution_2d.yaml", "{iterations: 10}", "{iterations: 11}")):
+        assert finished.jobs() == {"restore": 1, "score": 1, "table": 1, "report": 1, "all": 1}
+
+
+# What is edited, and which trainings and estimates that makes again.
+EDITS_OF_TRAINING = {
+    "a network": ("src/reconbench/networks/dncnn.py", "class DnCNN", f"{CHANGED}class DnCNN", DNCNN, DNCNN),
+    "another network": (
+        "src/reconbench/networks/atrous.py",
+        "class AtrousEncoderDecoder",
+        f"{CHANGED}class AtrousEncoderDecoder",
+        ATROUS,
+        BY_ATROUS,
+    ),
+    "the loop": (
+        "src/reconbench/training/loop.py",
+        "class _Loop",
+        f"{CHANGED}class _Loop",
+        DNCNN | ATROUS,
+        DNCNN | BY_ATROUS,
+    ),
+    "a parameter of a variant from which others start": (
+        "workflow/studies/em_denoising.yaml",
+        "    train_on: em_low\n",
+        "    train_on: em_low\n    params: {training: {momentum: 0.6}}\n",
+        ATROUS_LOW | FINE_TUNED,
+        BY_ATROUS,
+    ),
+}
+
+
+@pytest.mark.parametrize("path, old, new, trained, restored", EDITS_OF_TRAINING.values(), ids=EDITS_OF_TRAINING.keys())
+def test_an_edit_trains_again_what_depends_on_it(finished, path, old, new, trained, restored):
+    with edited(finished, (path, old, new)):
+        said = finished.succeeding("-n")
+    assert announced(said) == (trained, restored)
+    counts = counted(said)
+    assert counts.keys() == {"train", "restore", "score", "table", "figure", "report", "all"}
+    assert counts["score"] == len(restored)
 
 
 def test_editing_a_metric_scores_again_and_restores_nothing(finished):
-    path, old, new = "src/reconbench/metrics/smi.py", "def metric(", "CHANGED = 1\n\n\ndef metric("
-    finished.edit(path, old, new)
-    jobs = finished.jobs()
+    with edited(finished, ("src/reconbench/metrics/smi.py", "def metric(", f"{CHANGED}def metric(")):
+        jobs = finished.jobs()
     assert jobs.keys() == {"score", "table", "figure", "report", "all"}
     assert jobs["score"] == len(list((finished.folder / "results/tiny/scores/ssi_2d").iterdir()))
-    finished.edit(path, new, old)
 
 
-def test_editing_a_figure_draws_that_figure(finished):
-    path, old, new = "src/reconbench/results/figures/kde.py", "def draw(", "CHANGED = 1\n\n\ndef draw("
-    finished.edit(path, old, new)
-    assert finished.jobs() == {"figure": 1, "report": 1, "all": 1}
-    finished.edit(path, new, old)
+def test_editing_a_kind_of_figure_draws_its_figures(finished):
+    """One figure of distributions, two of learning curves; nothing is trained or restored again."""
+    kinds = [f"src/reconbench/results/figures/{kind}.py" for kind in ("kde", "learning_curves")]
+    with edited(finished, *((path, "def draw(", f"{CHANGED}def draw(") for path in kinds)):
+        assert finished.jobs() == {"figure": 3, "report": 1, "all": 1}
 
 
 def test_a_table_by_name_is_made_again_alone(finished):
@@ -111,17 +183,51 @@ print(json.dumps([loaded, list(map(str, covered))]))
 """
 
 
-@pytest.mark.parametrize("problem, variant", [("em_low", "bm3d_anscombe_blind"), ("ssi_2d", "chambolle_pock_tv")])
-def test_what_a_job_loads_lies_in_what_its_digest_covers(finished, tmp_path, problem, variant):
-    results = finished.folder / "results" / "tiny"
-    run = results / "estimates" / problem / variant / "1" / "001-of-001" / "run.json"
+def check_coverage(checkout, folder, step, run, inputs, outputs):
+    """Repeat a job from its run.json, and hold what it loads against what its digest covers."""
     spec = json.loads(run.read_text())["spec"]
     named = [f"reconbench.methods.{spec['method']['name']}", f"reconbench.noise.{spec['noise']['name']}"]
     named += [f"reconbench.forward.{spec['forward']['name']}"] if spec["forward"] else []
-    command = [sys.executable, "-c", WATCHED, finished.folder / "workflow/scripts/restore.py", json.dumps(named)]
-    command += ["--spec", run, "--input", "measurement", results / "measurements" / problem / "test" / "index.csv"]
-    command += ["--input", "params", "--input", "tuning"]
-    command += ["--output", "index", tmp_path / "index.csv", "--output", "run", tmp_path / "run.json"]
+    script = checkout.folder / f"workflow/scripts/{step}.py"
+    command = [sys.executable, "-c", WATCHED, script, json.dumps(named), "--spec", run]
+    for name, paths in inputs.items():
+        command += ["--input", name, *paths]
+    for name, file in outputs.items():
+        command += ["--output", name, folder / file]
     done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=True)
     loaded, covered = (set(map(os.path.realpath, paths)) for paths in json.loads(done.stdout.splitlines()[-1]))
     assert loaded <= covered
+
+
+@pytest.mark.parametrize(
+    "problem, variant, model",
+    [
+        ("em_low", "bm3d_anscombe_blind", None),
+        ("ssi_2d", "chambolle_pock_tv", None),
+        ("em_low", "atrous_ordinary", "em_ordinary"),
+    ],
+)
+def test_what_restoring_loads_lies_in_what_its_digest_covers(finished, tmp_path, problem, variant, model):
+    results = finished.folder / "results/tiny"
+    run = results / "estimates" / problem / variant / "1/001-of-001/run.json"
+    trained = results / f"models/{model}/{variant}/1/all"
+    inputs = {
+        "measurement": [results / "measurements" / problem / "test/index.csv"],
+        "weights": [trained / "weights.pt"] if model else [],
+        "training": [trained / "run.json"] if model else [],
+    }
+    check_coverage(finished, tmp_path, "restore", run, inputs, {"index": "index.csv", "run": "run.json"})
+
+
+def test_what_training_loads_lies_in_what_its_digest_covers(finished, tmp_path):
+    results = finished.folder / "results/tiny"
+    start = results / "models/em_low/atrous_low/1/all"
+    inputs = {
+        "training": [results / "data/micrographs/train/index.csv"],
+        "validation": [results / "data/micrographs/validation/index.csv"],
+        "start": [start / "weights.pt"],
+        "start_run": [start / "run.json"],
+    }
+    outputs = {"weights": "weights.pt", "training": "training.csv", "run": "run.json"}
+    run = results / "models/em_ordinary/atrous_ordinary/1/all/run.json"
+    check_coverage(finished, tmp_path, "train", run, inputs, outputs)

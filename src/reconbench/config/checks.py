@@ -159,6 +159,8 @@ class Checks:
             return
         if start.problem not in self.problems:
             yield (*at, "problem"), unknown("problem", start.problem, self.problems)
+        instead = "name another problem here"
+        yield from self.of_learning((*at, "problem"), start.variant, "trained", start.problem, instead)
         if start.variant not in self.variants:
             yield (*at, "variant"), unknown("variant", start.variant, self.variants)
             return
@@ -225,9 +227,9 @@ class Checks:
                 sentence = f"variant '{key}' solves {kinds}, and problem '{name}' is {problem.kind}"
                 yield (*at, "variants"), sentence
             if variant.tune is not None:
-                yield from self.of_learning(at, key, "tuned", variant.train_on or name, ["validation"])
+                yield from self.of_learning((*at, "variants"), key, "tuned", variant.train_on or name)
             if method.METHOD.trained_on == "truth":
-                yield from self.of_learning(at, key, "trained", variant.train_on or name, ["train", "validation"])
+                yield from self.of_learning((*at, "variants"), key, "trained", variant.train_on or name)
         dataset = self.datasets.get(problem.measured or problem.dataset or "")
         images = self.images_of(dataset, "test")
         if images == 0:
@@ -235,16 +237,24 @@ class Checks:
         elif images is not None and run.shards > images:
             yield (*at, "shards"), f"{run.shards} shards are more than the {images} test images of problem '{name}'"
 
-    def of_learning(self, at: Location, variant: str, done: str, problem: str, splits: list[str]) -> Iterator[Fault]:
-        """Find a tuned or trained variant without images to learn from."""
+    def of_learning(
+        self, at: Location, variant: str, done: str, problem: str, instead: str = "give the variant a `train_on`"
+    ) -> Iterator[Fault]:
+        """Find a variant that is tuned without truths to compare with, or trained without truths to measure anew."""
         definition = self.problems.get(problem)
-        dataset = self.datasets.get(definition.dataset or "") if definition else None
-        for split in splits:
-            if dataset is not None and self.images_of(dataset, split) == 0:
+        if definition is None:
+            return
+        if done == "trained" and definition.measured is not None:
+            yield at, f"variant '{variant}' is trained on problem '{problem}', which is not simulated; {instead}"
+            return
+        if definition.dataset is None:
+            yield at, f"variant '{variant}' is {done} on problem '{problem}', which has no truths; {instead}"
+        for split in ["train", "validation"] if done == "trained" else ["validation"]:
+            if self.images_of(self.datasets.get(definition.dataset or ""), split) == 0:
                 yield (
-                    (*at, "variants"),
+                    at,
                     f"variant '{variant}' is {done} on the {split} split of problem '{problem}', "
-                    "which has no images; give that split some, or the variant a `train_on`",
+                    f"which has no images; give that split some, or {instead}",
                 )
 
     def images_of(self, dataset: Dataset | None, split: str) -> int | None:
@@ -315,8 +325,7 @@ class Checks:
         elif chosen.method in self.methods and self.methods[chosen.method].METHOD.trained_on is None:
             yield (*at, "variants"), f"variant '{variant}' is not trained, and nothing but training is shown here"
         else:
-            on = chosen.train_on or problem
-            yield from self.of_learning(at, variant, "trained", on, ["train", "validation"])
+            yield from self.of_learning((*at, "variants"), variant, "trained", chosen.train_on or problem)
 
     def _hint(self, variant: str) -> str:
         known = [ORACLE, *self.variants]

@@ -76,7 +76,8 @@ def _numbers(section: Spec, rows: Sequence["Row"]) -> str:
     first = rows[0].results
     counts = {result.images for result in first}
     if len(counts) == 1:
-        return f"n = {counts.pop()} images."
+        count = counts.pop()
+        return f"n = {count} image{'' if count == 1 else 's'}."
     found = zip(section["problems"], first, strict=True)
     return f"{', '.join(f'{heading}: n = {result.images} images' for heading, result in found)}."
 

@@ -3,7 +3,7 @@
 import csv
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, InvalidOperation
 from pathlib import Path
 
 from reconbench.errors import UserError
@@ -62,7 +62,8 @@ def read_published(path: Path | None) -> Published:
 
 def scaled(value: Decimal, factor: float) -> Decimal:
     """Return a printed number in units of display, with as many significant digits as are printed."""
-    return value * Decimal(repr(factor)).normalize()
+    digits = len(value.as_tuple().digits)
+    return Context(prec=digits).multiply(value, Decimal(repr(factor)).normalize())
 
 
 def as_printed(value: Decimal) -> str:

@@ -16,7 +16,8 @@ from reconbench.errors import UserError
 
 FOLDER = "checkpoint"
 POLL_SECONDS = 0.5
-UNREADABLE = (OSError, EOFError, RuntimeError, KeyError, ValueError, UnpicklingError)
+# What torch raises on files that are damaged, cut off, or hold more than tensors and plain values.
+UNREADABLE = (OSError, EOFError, RuntimeError, LookupError, TypeError, ValueError, AttributeError, UnpicklingError)
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 Key = Mapping[str, Any]
 

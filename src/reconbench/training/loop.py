@@ -99,6 +99,9 @@ def train(
     UserError
         If the loss is not finite, the disk is full, or the weights to start from do not fit.
     """
+    if task.settings.steps:
+        task.training.check()
+        task.validation.check()
     with torch.random.fork_rng():
         torch.manual_seed(words(*task.address, task.seed, "weights")[0])
         networks = build_networks(task.method, task.problem, task.params)
@@ -177,10 +180,9 @@ class _Loop:
         for name, optimiser in self.optimisers.items():
             for group in optimiser.param_groups:
                 group["lr"] = phase.learning_rate
-            several = len(self.optimisers) > 1
             # Each loss moves its own network only, though it may look through the others.
             gradients = torch.autograd.grad(
-                losses[name], self.parameters[name], retain_graph=several, allow_unused=several
+                losses[name], self.parameters[name], retain_graph=len(self.optimisers) > 1, allow_unused=True
             )
             for parameter, gradient in zip(self.parameters[name], gradients, strict=True):
                 parameter.grad = gradient

@@ -70,11 +70,6 @@ class Sampler:
         What the draws of a step are addressed by, besides the step.
     device : str
     augmentation : bool
-
-    Raises
-    ------
-    UserError
-        If there are no images, or one is smaller than a patch.
     """
 
     def __init__(
@@ -94,14 +89,24 @@ class Sampler:
         self.address = address
         self.device = device
         self.augmentation = augmentation
-        if not len(images):
+
+    def check(self) -> None:
+        """Check that every image has room for a patch.
+
+        Raises
+        ------
+        UserError
+            If there are no images, or one is smaller than a patch.
+        """
+        patch = self.settings.patch
+        if not len(self.images):
             raise UserError("there are no images to train on; give the dataset's splits `train` and `validation` some")
-        for record in images.records:
-            spatial = record.shape[-len(settings.patch) :]
-            if len(spatial) < len(settings.patch) or any(np.less(spatial, settings.patch)):
+        for record in self.images.records:
+            spatial = record.shape[-len(patch) :]
+            if len(spatial) < len(patch) or any(np.less(spatial, patch)):
                 raise UserError(
-                    f"image '{record.name}' of shape {record.shape} is smaller than the training patches of "
-                    f"{settings.patch}; make `patch` smaller"
+                    f"image '{record.name}' of shape {record.shape} is smaller than the training patches of {patch}; "
+                    "make `patch` smaller"
                 )
 
     def batches(self, first: int, last: int) -> Iterator[Batch]:

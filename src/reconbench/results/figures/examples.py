@@ -1,9 +1,9 @@
-"""Images side by side: truth, measurement and estimates, each with an enlarged corner and its errors."""
+"""Images side by side: truth, measurement and estimates, each with an enlarged square and its errors."""
 
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from pydantic import Field
@@ -35,8 +35,10 @@ DEFAULT_METRICS = {
 class Params(Parameters):
     """Parameters of the side-by-side images."""
 
+    place: Literal["corner", "detail"] = "corner"
+    """What is enlarged: the top left corner, or the square in which the first image varies most."""
     corner: int = Field(32, ge=4, le=512)
-    """Side of the top left square that is enlarged, in pixels."""
+    """Side of the square that is enlarged, in pixels."""
     images: int = Field(1, ge=1, le=20)
     """Images shown of each problem, the first that were kept."""
     columns: int = Field(6, ge=2, le=12)
@@ -76,7 +78,7 @@ def draw(spec: Mapping[str, Any], data: "FigureData") -> tuple[Any, list[dict[st
 
     All panels of an image have one grey scale, from the smallest to the largest value of the truth (of the
     measurement where there is none). The truth is shown as it is scored: scaled to the measurement's mean where the
-    problem says so. The enlarged corner is framed where it comes from.
+    problem says so. The enlarged square is framed where it comes from.
 
     Parameters
     ----------
@@ -106,7 +108,7 @@ def draw(spec: Mapping[str, Any], data: "FigureData") -> tuple[Any, list[dict[st
     figure = Figure(figsize=(width, height))
     top = height
     for strip in strips:
-        _draw_strip(figure, strip, top, columns, params.corner, _displays(spec, strip))
+        _draw_strip(figure, strip, top, columns, _square(strip, params), _displays(spec, strip))
         top -= _height(strip, columns)
     footer = f"Black and white are the smallest and largest value of the first image; scale {spec['scale']}."
     figure.text(GAP / width, 0.06 / height, footer, color=style.MUTED, fontsize=7.5)
@@ -184,8 +186,28 @@ def _height(strip: _Strip, columns: int) -> float:
     return HEADING + sum(titles + SIDE * strip.aspect + BELOW for _, titles in _lines_of(strip, columns))
 
 
+def _square(strip: _Strip, params: Params) -> tuple[slice, slice]:
+    """Return the square that is enlarged, of those that the enlargement at the bottom right does not cover."""
+    side = params.corner
+    if params.place == "corner":
+        return slice(0, side), slice(0, side)
+    pixels = next(panel.pixels for panel in strip.panels if panel.pixels is not None).astype(np.float64)
+    side = min(side, *pixels.shape)
+    squares = np.lib.stride_tricks.sliding_window_view(pixels, (side, side))
+    varied = squares.var(axis=(2, 3))
+    height, width = pixels.shape
+    varied[max(int(height * (1 - INSET)) - side, 0) + 1 :, max(int(width * (1 - INSET)) - side, 0) + 1 :] = -1
+    top, left = np.unravel_index(varied.argmax(), varied.shape)
+    return slice(int(top), int(top) + side), slice(int(left), int(left) + side)
+
+
 def _draw_strip(
-    figure: Any, strip: _Strip, top: float, columns: int, corner: int, displays: Mapping[str, Mapping[str, Any]]
+    figure: Any,
+    strip: _Strip,
+    top: float,
+    columns: int,
+    square: tuple[slice, slice],
+    displays: Mapping[str, Mapping[str, Any]],
 ) -> None:
     """Draw a strip below a height; everything is placed in inches, so that panels keep one size."""
     width, height = figure.get_size_inches()
@@ -202,21 +224,24 @@ def _draw_strip(
             if panel.pixels is None:
                 axes.text(0.5, 0.5, textwrap.fill(panel.status, LETTERS - 6), ha="center", va="center", fontsize=8)
             else:
-                _draw_image(axes, panel.pixels, strip.limits, corner)
+                _draw_image(axes, panel.pixels, strip.limits, square)
             axes.set_xlabel(_words(panel.errors, displays), fontsize=7.5, labelpad=2)
 
 
-def _draw_image(axes: Any, pixels: np.ndarray, limits: tuple[float, float], corner: int) -> None:
+def _draw_image(axes: Any, pixels: np.ndarray, limits: tuple[float, float], square: tuple[slice, slice]) -> None:
     from matplotlib.patches import Rectangle
 
     from reconbench.results.style import ACCENT
 
     grey = {"cmap": "gray", "vmin": limits[0], "vmax": limits[1]}
     axes.imshow(pixels, **grey, aspect="auto")
-    axes.add_patch(Rectangle((-0.5, -0.5), corner, corner, fill=False, edgecolor=ACCENT, linewidth=1))
+    rows, columns = square
+    size = columns.stop - columns.start, rows.stop - rows.start
+    frame = Rectangle((columns.start - 0.5, rows.start - 0.5), *size, fill=False, edgecolor=ACCENT, linewidth=1)
+    axes.add_patch(frame)
     height, width = pixels.shape
     inset = axes.inset_axes((1 - INSET, 0, INSET, INSET * width / height))
-    inset.imshow(pixels[:corner, :corner], **grey, interpolation="nearest", aspect="auto")
+    inset.imshow(pixels[square], **grey, interpolation="nearest", aspect="auto")
     inset.set(xticks=[], yticks=[])
     inset.spines[:].set(edgecolor=ACCENT, linewidth=1)
 
