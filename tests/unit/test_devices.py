@@ -66,6 +66,32 @@ def test_two_jobs_hold_two_gpus_and_a_third_waits_until_one_is_killed(machine):
         process.communicate()
 
 
+SHARE = """
+import time
+with lease(1, 1) as device:
+    start = time.time()
+    time.sleep(0.2)
+    print(os.environ["CUDA_VISIBLE_DEVICES"], start, time.time())
+"""
+
+
+def test_six_jobs_that_no_limit_holds_back_share_two_gpus(machine):
+    """The user forgot `--resources gpu=2`, so that Snakemake starts all of them at once."""
+    jobs = [machine(SHARE) for _ in range(6)]
+    ended = [job.communicate(timeout=60) for job in jobs]
+    assert all(job.returncode == 0 for job in jobs), ended
+    stays: dict[str, list[tuple[float, float]]] = {}
+    for out, _ in ended:
+        device, start, end = out.split()
+        stays.setdefault(device, []).append((float(start), float(end)))
+    assert sum(map(len, stays.values())) == 6
+    assert set(stays) <= {"GPU-aaaa", "GPU-bbbb"}
+    for times in stays.values():
+        times.sort()
+        assert all(end <= start for (_, end), (start, _) in zip(times, times[1:], strict=False)), times
+    assert any("waiting for one of 2 GPUs, all of them leased" in said for _, said in ended)
+
+
 def test_the_users_own_choice_of_gpus_is_kept(machine):
     out, _ = machine(HOLD.format(gpu=2), CUDA_VISIBLE_DEVICES="1").communicate()
     assert out.split() == ["cuda", "GPU-bbbb"]
