@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from reconbench import catalogue
+from reconbench.config import learning
 from reconbench.config.benchmark import Benchmark, LoadedStudy
 from reconbench.config.messages import faults, nearest, unknown
 from reconbench.config.models import ORACLE, SPLITS, Dataset, Figure, ProblemDefinition, Run, Table, Variant
@@ -147,55 +148,9 @@ class Checks:
         if variant.train_on is not None and variant.train_on not in self.problems:
             yield (*at, "train_on"), unknown("problem", variant.train_on, self.problems)
         if variant.tune is not None:
-            yield from self.of_tuning((*at, "tune"), module, variant)
+            yield from learning.of_tuning(self, (*at, "tune"), module, variant)
         if variant.start_from is not None:
-            yield from self.of_start((*at, "start_from"), name, variant)
-
-    def of_start(self, at: Location, name: str, variant: Variant) -> Iterator[Fault]:
-        """Find weights to start from that nothing trains, that cannot fit, or that wait for themselves."""
-        start = variant.start_from
-        if self.methods[variant.method].METHOD.trained_on is None:
-            yield at, f"method '{variant.method}' is not trained, so it starts from no weights; leave this out"
-            return
-        if start.problem not in self.problems:
-            yield (*at, "problem"), unknown("problem", start.problem, self.problems)
-        instead = "name another problem here"
-        yield from self.of_learning((*at, "problem"), start.variant, "trained", start.problem, instead)
-        if start.variant not in self.variants:
-            yield (*at, "variant"), unknown("variant", start.variant, self.variants)
-            return
-        other = self.variants[start.variant].method
-        if other != variant.method:
-            yield (
-                (*at, "variant"),
-                f"variant '{start.variant}' is of method '{other}', whose weights do not fit '{variant.method}'",
-            )
-        behind = [name]
-        while start is not None and start.variant in self.variants:
-            if start.variant in behind:
-                yield (*at, "variant"), f"'{' starts from '.join([*behind, start.variant])}', which never begins"
-                return
-            behind.append(start.variant)
-            start = self.variants[start.variant].start_from
-
-    def of_tuning(self, at: Location, module: Any, variant: Variant) -> Iterator[Fault]:
-        """Find a metric that is unknown or a grid that the method does not have."""
-        metrics = catalogue.metrics()
-        if variant.tune.metric not in metrics:
-            yield (*at, "metric"), unknown("metric", variant.tune.metric, metrics)
-        if module.METHOD.trained_on is not None:
-            yield at, f"method '{variant.method}' is trained and not tuned; make variants of it instead"
-            return
-        grid = variant.tune.grid or module.METHOD.grid
-        if not grid:
-            yield at, f"method '{variant.method}' has no grid of its own; give one, as `grid: {{parameter: [values]}}`"
-        for key, values in grid.items():
-            if key not in module.Params.model_fields:
-                yield (*at, "grid", key), unknown(f"parameter of '{variant.method}'", key, module.Params.model_fields)
-                continue
-            for value in values:
-                given = {**variant.params, key: value}
-                yield from self.of_parameters((*at, "grid"), module, given)
+            yield from learning.of_start(self, (*at, "start_from"), name, variant)
 
     def of_run(self, at: Location, run: Run) -> Iterator[Fault]:
         """Find unknown names of a run, methods that do not fit its problems, and shards that would be empty."""
@@ -227,35 +182,15 @@ class Checks:
                 sentence = f"variant '{key}' solves {kinds}, and problem '{name}' is {problem.kind}"
                 yield (*at, "variants"), sentence
             if variant.tune is not None:
-                yield from self.of_learning((*at, "variants"), key, "tuned", variant.train_on or name)
+                yield from learning.of_learning(self, (*at, "variants"), key, "tuned", variant.train_on or name)
             if method.METHOD.trained_on == "truth":
-                yield from self.of_learning((*at, "variants"), key, "trained", variant.train_on or name)
+                yield from learning.of_learning(self, (*at, "variants"), key, "trained", variant.train_on or name)
         dataset = self.datasets.get(problem.measured or problem.dataset or "")
         images = self.images_of(dataset, "test")
         if images == 0:
             yield (*at, "problems"), f"the dataset of problem '{name}' has no test images"
         elif images is not None and run.shards > images:
             yield (*at, "shards"), f"{run.shards} shards are more than the {images} test images of problem '{name}'"
-
-    def of_learning(
-        self, at: Location, variant: str, done: str, problem: str, instead: str = "give the variant a `train_on`"
-    ) -> Iterator[Fault]:
-        """Find a variant that is tuned without truths to compare with, or trained without truths to measure anew."""
-        definition = self.problems.get(problem)
-        if definition is None:
-            return
-        if done == "trained" and definition.measured is not None:
-            yield at, f"variant '{variant}' is trained on problem '{problem}', which is not simulated; {instead}"
-            return
-        if definition.dataset is None:
-            yield at, f"variant '{variant}' is {done} on problem '{problem}', which has no truths; {instead}"
-        for split in ["train", "validation"] if done == "trained" else ["validation"]:
-            if self.images_of(self.datasets.get(definition.dataset or ""), split) == 0:
-                yield (
-                    at,
-                    f"variant '{variant}' is {done} on the {split} split of problem '{problem}', "
-                    f"which has no images; give that split some, or {instead}",
-                )
 
     def images_of(self, dataset: Dataset | None, split: str) -> int | None:
         """Return the number of images of a split; None where it cannot be known or the dataset is faulty."""
@@ -303,7 +238,7 @@ class Checks:
                 continue
             for variant in variants:
                 if not scored:
-                    yield from self.of_trained(at, name, variant)
+                    yield from learning.of_trained(self, at, name, variant)
                     continue
                 run = self.scored(name, variant)
                 if run is None:
@@ -316,16 +251,6 @@ class Checks:
                     known = [*run.metrics, TIME, *TRAINING_COLUMNS]
                     if metric not in known:
                         yield (*at, "metrics"), unknown(f"metric of the run of problem '{name}' named", metric, known)
-
-    def of_trained(self, at: Location, problem: str, variant: str) -> Iterator[Fault]:
-        """Find a variant that is shown for its training and has none."""
-        chosen = self.variants.get(variant)
-        if chosen is None:
-            yield (*at, "variants"), unknown("variant", variant, self.variants)
-        elif chosen.method in self.methods and self.methods[chosen.method].METHOD.trained_on is None:
-            yield (*at, "variants"), f"variant '{variant}' is not trained, and nothing but training is shown here"
-        else:
-            yield from self.of_learning((*at, "variants"), variant, "trained", chosen.train_on or problem)
 
     def _hint(self, variant: str) -> str:
         known = [ORACLE, *self.variants]

@@ -1,0 +1,97 @@
+"""Checks of what a variant learns from: the search of parameters, the training, and the weights it starts from."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from reconbench import catalogue
+from reconbench.config.messages import unknown
+from reconbench.config.models import Variant
+from reconbench.config.sources import Location
+
+if TYPE_CHECKING:
+    from reconbench.config.checks import Checks, Fault
+
+
+def of_start(checks: "Checks", at: Location, name: str, variant: Variant) -> Iterator["Fault"]:
+    """Find weights to start from that nothing trains, that cannot fit, or that wait for themselves."""
+    start = variant.start_from
+    if checks.methods[variant.method].METHOD.trained_on is None:
+        yield at, f"method '{variant.method}' is not trained, so it starts from no weights; leave this out"
+        return
+    if start.problem not in checks.problems:
+        yield (*at, "problem"), unknown("problem", start.problem, checks.problems)
+    instead = "name another problem here"
+    yield from of_learning(checks, (*at, "problem"), start.variant, "trained", start.problem, instead)
+    if start.variant not in checks.variants:
+        yield (*at, "variant"), unknown("variant", start.variant, checks.variants)
+        return
+    other = checks.variants[start.variant].method
+    if other != variant.method:
+        yield (
+            (*at, "variant"),
+            f"variant '{start.variant}' is of method '{other}', whose weights do not fit '{variant.method}'",
+        )
+    behind = [name]
+    while start is not None and start.variant in checks.variants:
+        if start.variant in behind:
+            yield (*at, "variant"), f"'{' starts from '.join([*behind, start.variant])}', which never begins"
+            return
+        behind.append(start.variant)
+        start = checks.variants[start.variant].start_from
+
+
+def of_tuning(checks: "Checks", at: Location, module: Any, variant: Variant) -> Iterator["Fault"]:
+    """Find a metric that is unknown or a grid that the method does not have."""
+    metrics = catalogue.metrics()
+    if variant.tune.metric not in metrics:
+        yield (*at, "metric"), unknown("metric", variant.tune.metric, metrics)
+    if module.METHOD.trained_on is not None:
+        yield at, f"method '{variant.method}' is trained and not tuned; make variants of it instead"
+        return
+    grid = variant.tune.grid or module.METHOD.grid
+    if not grid:
+        yield at, f"method '{variant.method}' has no grid of its own; give one, as `grid: {{parameter: [values]}}`"
+    for key, values in grid.items():
+        if key not in module.Params.model_fields:
+            yield (*at, "grid", key), unknown(f"parameter of '{variant.method}'", key, module.Params.model_fields)
+            continue
+        for value in values:
+            given = {**variant.params, key: value}
+            yield from checks.of_parameters((*at, "grid"), module, given)
+
+
+def of_learning(
+    checks: "Checks",
+    at: Location,
+    variant: str,
+    done: str,
+    problem: str,
+    instead: str = "give the variant a `train_on`",
+) -> Iterator["Fault"]:
+    """Find a variant that is tuned without truths to compare with, or trained without truths to measure anew."""
+    definition = checks.problems.get(problem)
+    if definition is None:
+        return
+    if done == "trained" and definition.measured is not None:
+        yield at, f"variant '{variant}' is trained on problem '{problem}', which is not simulated; {instead}"
+        return
+    if definition.dataset is None:
+        yield at, f"variant '{variant}' is {done} on problem '{problem}', which has no truths; {instead}"
+    for split in ["train", "validation"] if done == "trained" else ["validation"]:
+        if checks.images_of(checks.datasets.get(definition.dataset or ""), split) == 0:
+            yield (
+                at,
+                f"variant '{variant}' is {done} on the {split} split of problem '{problem}', "
+                f"which has no images; give that split some, or {instead}",
+            )
+
+
+def of_trained(checks: "Checks", at: Location, problem: str, variant: str) -> Iterator["Fault"]:
+    """Find a variant that is shown for its training and has none."""
+    chosen = checks.variants.get(variant)
+    if chosen is None:
+        yield (*at, "variants"), unknown("variant", variant, checks.variants)
+    elif chosen.method in checks.methods and checks.methods[chosen.method].METHOD.trained_on is None:
+        yield (*at, "variants"), f"variant '{variant}' is not trained, and nothing but training is shown here"
+    else:
+        yield from of_learning(checks, (*at, "variants"), variant, "trained", chosen.train_on or problem)
