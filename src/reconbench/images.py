@@ -5,6 +5,7 @@ import hashlib
 import math
 import uuid
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -198,3 +199,10 @@ def _record(folder: Path, line: dict[str, str]) -> ImageRecord:
     shape = tuple(int(size) for size in line["shape"].split("x"))
     notes = {key: value for key, value in line.items() if key not in COLUMNS}
     return ImageRecord(line["name"], folder / line["file"], shape, line["axes"], line["sha256"], notes)
+
+
+def shard(records: Sequence[ImageRecord], name: str) -> Sequence[ImageRecord]:
+    """Return the images of a shard such as ``002-of-022``: every one is in exactly one, in order."""
+    index, count = (int(part) for part in name.split("-of-"))
+    bounds = [len(records) * i // count for i in range(count + 1)]
+    return records[bounds[index - 1] : bounds[index]]

@@ -77,11 +77,13 @@ class Specs:
 
     def train(self, problem: str, variant: str, repetition: str) -> str:
         """Return the spec of training a variant on a problem's training split."""
+        start = self.plan.variants[variant].start_from
         return _text(
             {
                 **self._restorer(problem, variant),
                 "repetition": repetition,
                 "seed": self._seed,
+                "start_from": start.model_dump(mode="json") if start else None,
                 "target": self.plan.problems[problem].target,
             }
         )

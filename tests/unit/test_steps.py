@@ -5,10 +5,10 @@ import pytest
 
 from reconbench import randomness
 from reconbench.errors import UserError
-from reconbench.images import ImageWriter, read_index
+from reconbench.images import ImageWriter, read_index, shard
 from reconbench.steps import scoring
 from reconbench.steps.measuring import check_pairs, measure, scored_against
-from reconbench.steps.restoring import Restorer, restore_images, shard
+from reconbench.steps.restoring import Restorer, restore_images
 from reconbench.steps.tuning import combinations, tune
 
 POISSON = {"name": "poisson", "params": {"dose": {"law": "uniform", "low": 50, "high": 60}}}

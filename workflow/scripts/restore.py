@@ -11,9 +11,9 @@ import _step
 
 
 def restore(step: _step.Step) -> None:
-    from reconbench.images import ImageWriter, read_index
+    from reconbench.images import ImageWriter, read_index, shard
     from reconbench.results.provenance import OK, read_status
-    from reconbench.steps.restoring import Restorer, restore_images, shard
+    from reconbench.steps.restoring import Restorer, restore_images
 
     for name, done in {"tuning": "tuned", "training": "trained"}.items():
         status = next((read_status(run) for run in step.inputs[name]), OK)

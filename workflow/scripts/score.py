@@ -10,11 +10,10 @@ import _step
 
 
 def score(step: _step.Step) -> None:
-    from reconbench.images import ImageWriter, read_index
+    from reconbench.images import ImageWriter, read_index, shard
     from reconbench.results.provenance import OK, read_status
     from reconbench.results.scores import write_scores
     from reconbench.steps import scoring
-    from reconbench.steps.restoring import shard
 
     spec = step.spec
     measurements = read_index(step.input("measurement"))

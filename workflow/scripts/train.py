@@ -13,8 +13,9 @@ import _step
 def train(step: _step.Step) -> None:
     from reconbench.images import read_index
     from reconbench.results.provenance import OK, read_status
-    from reconbench.steps.training import already_trained, data_digest, train_networks, write_training
+    from reconbench.steps.training import already_trained, data_digest, train_networks
     from reconbench.training.checkpoints import folder_beside
+    from reconbench.training.records import write_training
     from reconbench.training.weights import write_weights
 
     started_from = next((read_status(run) for run in step.inputs["start_run"]), OK)
@@ -41,7 +42,7 @@ def about(spec: dict) -> dict:
 
 
 def failed(step: _step.Step, what: str) -> None:
-    from reconbench.steps.training import write_training
+    from reconbench.training.records import write_training
 
     # What comes after finds these empty, sees why in run.json, and passes it on.
     step.outputs["weights"].write_bytes(b"")

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from reconbench.config.benchmark import Benchmark, LoadedStudy
 from reconbench.config.checks import check
 from reconbench.config.messages import faults, nearest
-from reconbench.config.models import Configuration, Figure, Run, Study, StudyFile, Table, TableSection
+from reconbench.config.models import Configuration, Figure, Study, StudyFile, Table
 from reconbench.config.sources import Source, merged
 from reconbench.errors import ConfigurationError
 
@@ -88,25 +88,36 @@ def _without(benchmark: Benchmark, methods: set[str]) -> Benchmark:
         return benchmark
     gone = {name for name, variant in benchmark.variants.items() if variant.method in methods}
 
-    def kept(part: Run | TableSection | Figure) -> Any:
+    def without(part: Any) -> Any:
         return part.model_copy(update={"variants": [name for name in part.variants if name not in gone]})
 
     def kept_table(table: Table) -> Table:
-        return table.model_copy(update={"sections": [kept(section) for section in table.sections]})
+        sections = [section for section in map(without, table.sections) if section.variants]
+        return table.model_copy(update={"sections": sections})
 
-    studies = tuple(
-        replace(
-            loaded,
-            study=loaded.study.model_copy(
-                update={
-                    "runs": {name: kept(run) for name, run in loaded.study.runs.items()},
-                    "tables": {name: kept_table(table) for name, table in loaded.study.tables.items()},
-                    "figures": {name: kept(figure) for name, figure in loaded.study.figures.items()},
-                }
-            ),
-        )
-        for loaded in benchmark.studies
-    )
+    def kept_figure(figure: Figure) -> Figure:
+        """Return a figure whose groups of variants, where it has any, lack them too."""
+        if "groups" not in figure.params:
+            return without(figure)
+        left = {
+            heading: [name for name in names if name not in gone] for heading, names in figure.params["groups"].items()
+        }
+        groups = {heading: names for heading, names in left.items() if names}
+        return without(figure).model_copy(update={"params": {**figure.params, "groups": groups}})
+
+    def kept(study: Study) -> Study:
+        """Return a study without what would be empty."""
+        runs = {name: without(run) for name, run in study.runs.items()}
+        tables = {name: kept_table(table) for name, table in study.tables.items()}
+        figures = {name: kept_figure(figure) for name, figure in study.figures.items()}
+        update = {
+            "runs": {name: run for name, run in runs.items() if run.variants},
+            "tables": {name: table for name, table in tables.items() if table.sections},
+            "figures": {name: figure for name, figure in figures.items() if figure.variants},
+        }
+        return study.model_copy(update=update)
+
+    studies = tuple(replace(loaded, study=kept(loaded.study)) for loaded in benchmark.studies)
     return replace(benchmark, studies=studies)
 
 

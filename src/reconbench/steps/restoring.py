@@ -20,13 +20,6 @@ WARM_UP_PIXELS = 64
 Spec = Mapping[str, Any]
 
 
-def shard(records: Sequence[ImageRecord], name: str) -> Sequence[ImageRecord]:
-    """Return the images of a shard such as ``002-of-022``: every one is in exactly one, in order."""
-    index, count = (int(part) for part in name.split("-of-"))
-    bounds = [len(records) * i // count for i in range(count + 1)]
-    return records[bounds[index - 1] : bounds[index]]
-
-
 class Restorer:
     """A method with its parameters, on one problem, ready for any number of images.
 

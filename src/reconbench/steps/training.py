@@ -1,11 +1,9 @@
 """From truths to trained weights: what a spec says, brought to the loop."""
 
-import csv
 import hashlib
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +12,11 @@ from reconbench.contracts import Problem
 from reconbench.images import ImageRecord, sha256_of
 from reconbench.results.provenance import OK
 from reconbench.steps.measuring import build_forward
-from reconbench.training.checkpoints import Checkpoint, write_aside
+from reconbench.training.checkpoints import Checkpoint
 from reconbench.training.loop import Progress, Task, train
 from reconbench.training.sampling import Images, Instrument, Sampler
 
 Spec = Mapping[str, Any]
-COLUMNS = ("step", "learning_rate", "frozen_normalisation", "loss", "validation_error")
 
 
 def data_digest(training: Sequence[ImageRecord], validation: Sequence[ImageRecord], start: Path | None) -> str:
@@ -105,15 +102,6 @@ def already_trained(outputs: Mapping[str, Path], spec: Spec, code: str, data: st
         print("trained already, by another process", file=sys.stderr)
         return True
     return False
-
-
-def write_training(path: Path, lines: Sequence[Mapping[str, Any]]) -> None:
-    """Write training.csv: one line a validation, the header alone where there is none."""
-    text = StringIO()
-    writer = csv.DictWriter(text, list(lines[0]) if lines else COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(lines)
-    write_aside(path, text.getvalue().encode(), "the learning curve")
 
 
 def _digest_of(spec: Spec) -> str:
