@@ -72,6 +72,10 @@ def started(problem: str, variant: str) -> dict:
 
 # What is changed in the study, and the whole fault without the file and the line.
 FAULTS = {
+    "groups that are not the figure's variants": (
+        {"figures": {"curves": {"params": {"groups": {"one": ["network"]}}}}},
+        "figures.curves.params: variant 'curve_only' is in the variants, and in no group; name it in both or in none",
+    ),
     "start of a method that is not trained": (
         {"variants": {"filter": {"start_from": {"problem": "low", "variant": "network"}}}},
         "variants.filter.start_from: method 'gaussian' is not trained, so it starts from no weights; leave this out",

@@ -184,9 +184,7 @@ def test_groups_are_panels_with_their_own_variants(tmp_path):
     ]
 
 
-@pytest.mark.parametrize(
-    "group, words", [(["a", "z"], "'z' of figure 'made_up' is in a group"), (["a"], "in no group")]
-)
+@pytest.mark.parametrize("group, words", [(["a", "z"], "variant 'z' is in a group"), (["a"], "in no group")])
 def test_groups_and_variants_are_the_same(tmp_path, group, words):
     listed = ["a"] if "z" in group else ["a", "b"]
     definition = made_up.figure("learning_curves", {"low dose": "low"}, listed, {}, groups={"one": group})

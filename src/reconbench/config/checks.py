@@ -221,7 +221,12 @@ class Checks:
         if figure.kind not in kinds:
             yield (*at, "kind"), unknown("kind of figure", figure.kind, kinds)
             return
-        yield from self.of_parameters((*at, "params"), kinds[figure.kind], figure.params)
+        wrong = list(self.of_parameters((*at, "params"), kinds[figure.kind], figure.params))
+        yield from wrong
+        # A kind may know more of what fits its figures than single parameters tell.
+        if not wrong and hasattr(kinds[figure.kind], "faults"):
+            params = kinds[figure.kind].Params.model_validate(figure.params)
+            yield from (((*at, "params"), fault) for fault in kinds[figure.kind].faults(figure.variants, params))
         scored = kinds[figure.kind].FIGURE.reads != {"training"}
         yield from self.of_pairs(at, figure.problems, figure.variants, figure.metrics, scored)
 

@@ -166,13 +166,19 @@ def moving_average(values: np.ndarray, number: int) -> np.ndarray:
     return np.convolve(values, window)[inside] / counts
 
 
+def faults(variants: Sequence[str], params: Params) -> Iterator[str]:
+    """Say which variants of a figure are in no group, or in a group only."""
+    grouped = {variant for group in params.groups.values() for variant in group}
+    for variant in sorted(grouped ^ set(variants)) if params.groups else ():
+        where = "a group, and not among the variants" if variant in grouped else "the variants, and in no group"
+        yield f"variant '{variant}' is in {where}; name it in both or in none"
+
+
 def _panels(spec: Mapping[str, Any], data: "FigureData", params: Params) -> list[_Panel]:
     definition = spec["definition"]
+    for fault in faults(definition["variants"], params):
+        raise UserError(f"figure '{spec['name']}': {fault}")
     groups = params.groups or {"": definition["variants"]}
-    grouped = {variant for variants in groups.values() for variant in variants}
-    for variant in sorted(grouped ^ set(definition["variants"])):
-        where = "a group, and not among the variants" if variant in grouped else "the variants, and in no group"
-        raise UserError(f"variant '{variant}' of figure '{spec['name']}' is in {where}; name it in both or in none")
     panels = []
     for name, problem in definition["problems"].items():
         for group, variants in groups.items():
