@@ -11,13 +11,11 @@ from reconbench.config import learning
 from reconbench.config.benchmark import Benchmark, LoadedStudy
 from reconbench.config.messages import faults, nearest, unknown
 from reconbench.config.models import ORACLE, SPLITS, Dataset, Figure, ProblemDefinition, Run, Table, Variant
-from reconbench.config.sources import Location
+from reconbench.config.sources import Fault, Location
 from reconbench.datasets.registry import registry
 from reconbench.datasets.splits import check_splits, number_of_images
 from reconbench.errors import UserError
 from reconbench.results.labels import TIME, TRAINING_COLUMNS
-
-Fault = tuple[Location, str]
 
 
 def check(benchmark: Benchmark) -> list[str]:

@@ -1,18 +1,32 @@
 """Checks of what a variant learns from: the search of parameters, the training, and the weights it starts from."""
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping
+from typing import Any, Protocol
 
 from reconbench import catalogue
 from reconbench.config.messages import unknown
-from reconbench.config.models import Variant
-from reconbench.config.sources import Location
-
-if TYPE_CHECKING:
-    from reconbench.config.checks import Checks, Fault
+from reconbench.config.models import Dataset, ProblemDefinition, Variant
+from reconbench.config.sources import Fault, Location
 
 
-def of_start(checks: "Checks", at: Location, name: str, variant: Variant) -> Iterator["Fault"]:
+class Known(Protocol):
+    """What there is in a configuration, and the checks that these here need."""
+
+    methods: Mapping[str, Any]
+    datasets: Mapping[str, Dataset]
+    problems: Mapping[str, ProblemDefinition]
+    variants: Mapping[str, Variant]
+
+    def images_of(self, dataset: Dataset | None, split: str) -> int | None:
+        """Return the number of images of a split."""
+        ...
+
+    def of_parameters(self, at: Location, module: Any, params: Mapping[str, Any]) -> Iterator[Fault]:
+        """Find parameters that a file's `Params` refuses."""
+        ...
+
+
+def of_start(checks: Known, at: Location, name: str, variant: Variant) -> Iterator[Fault]:
     """Find weights to start from that nothing trains, that cannot fit, or that wait for themselves."""
     start = variant.start_from
     if checks.methods[variant.method].METHOD.trained_on is None:
@@ -40,7 +54,7 @@ def of_start(checks: "Checks", at: Location, name: str, variant: Variant) -> Ite
         start = checks.variants[start.variant].start_from
 
 
-def of_tuning(checks: "Checks", at: Location, module: Any, variant: Variant) -> Iterator["Fault"]:
+def of_tuning(checks: Known, at: Location, module: Any, variant: Variant) -> Iterator[Fault]:
     """Find a metric that is unknown or a grid that the method does not have."""
     metrics = catalogue.metrics()
     if variant.tune.metric not in metrics:
@@ -61,13 +75,13 @@ def of_tuning(checks: "Checks", at: Location, module: Any, variant: Variant) -> 
 
 
 def of_learning(
-    checks: "Checks",
+    checks: Known,
     at: Location,
     variant: str,
     done: str,
     problem: str,
     instead: str = "give the variant a `train_on`",
-) -> Iterator["Fault"]:
+) -> Iterator[Fault]:
     """Find a variant that is tuned without truths to compare with, or trained without truths to measure anew."""
     definition = checks.problems.get(problem)
     if definition is None:
@@ -86,7 +100,7 @@ def of_learning(
             )
 
 
-def of_trained(checks: "Checks", at: Location, problem: str, variant: str) -> Iterator["Fault"]:
+def of_trained(checks: Known, at: Location, problem: str, variant: str) -> Iterator[Fault]:
     """Find a variant that is shown for its training and has none."""
     chosen = checks.variants.get(variant)
     if chosen is None:

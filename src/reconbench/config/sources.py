@@ -9,6 +9,8 @@ import yaml
 from reconbench.errors import ConfigurationError
 
 Location = tuple[str | int, ...]
+# Where something is wrong, and the sentence about it.
+Fault = tuple[Location, str]
 
 
 class Source:
