@@ -7,6 +7,7 @@ from io import BytesIO
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from zipfile import is_zipfile
 
 from reconbench.contracts import Parameters, Problem
 from reconbench.errors import UserError
@@ -61,6 +62,9 @@ def read_weights(path: Path) -> Weights:
         raise UserError(f"there are no weights {path}; train the method first, or name another file")
     if path.stat().st_size == 0:
         raise UserError(f"the weights {path} are empty: their training failed, and run.json beside them says how")
+    if not is_zipfile(path):
+        # torch would take a file of another kind for a pickle.
+        raise UserError(f"{path} does not hold weights of this package: it is no archive such as training writes")
     try:
         saved = torch.load(path, map_location="cpu", weights_only=True)
     except UNREADABLE as error:
