@@ -27,6 +27,11 @@ if ! "$found" -c 'import venv, ensurepip' 2>/dev/null; then
     exit 1
 fi
 
+if [ -L .venv ]; then
+    echo ".venv is a link to $(readlink .venv), which setting up would empty; remove the link and run make again" >&2
+    exit 1
+fi
+
 echo "Setting up .venv with $("$found" --version) ..."
 "$found" -m venv --clear .venv
 .venv/bin/python -m pip install --quiet --no-compile --require-hashes -r envs/requirements.lock
