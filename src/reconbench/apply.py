@@ -7,6 +7,7 @@ from typing import Any, Literal
 import numpy as np
 
 from reconbench import catalogue
+from reconbench.config.messages import faults
 from reconbench.contracts import NotToldError
 from reconbench.errors import UserError
 from reconbench.images import AXES, ImageRecord
@@ -131,12 +132,9 @@ def _checked(module: Any, params: Mapping[str, Any]) -> Mapping[str, Any]:
     try:
         module.Params.model_validate(dict(params))
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(map(str, first["loc"]))
-        raise UserError(
-            f"parameter '{key}' of method '{module.METHOD.name}': {first['msg']}; it has "
-            f"{', '.join(module.Params.model_fields) or 'no parameters'}"
-        ) from error
+        location, sentence = faults(error, module.Params)[0]
+        key = ".".join(map(str, location))
+        raise UserError(f"parameter '{key}' of method '{module.METHOD.name}': {sentence}") from error
     return params
 
 

@@ -120,6 +120,10 @@ class Plan:
         """The variants of methods that learn."""
         return [name for name in self.variants if self.is_trained(name)]
 
+    def is_timed(self, variant: str) -> bool:
+        """Return whether times of a variant are published, so that its jobs run alone."""
+        return any(run.timed for (_, name), (run, _) in self.runs.items() if name == variant)
+
     @property
     def tuned_variants(self) -> list[str]:
         """The variants whose parameters are searched."""

@@ -148,6 +148,11 @@ def get_start_run(wildcards):
     return PLAN.started_from(wildcards.variant, wildcards.repetition, "run.json")
 
 
+def get_train_threads(wildcards):
+    """Take the whole machine for a training whose time is published, as for a restoration."""
+    return (workflow.cores or 1) if PLAN.is_timed(wildcards.variant) else 1
+
+
 def get_train_spec(wildcards):
     return SPECS.train(wildcards.problem, wildcards.variant, wildcards.repetition)
 

@@ -54,6 +54,7 @@ rule train:
     priority: 2
     conda:
         "../../envs/environment.yaml"
+    threads: get_train_threads
     resources:
         gpu=get_gpus,
         on_error=PLAN.configuration.on_error,

@@ -107,8 +107,7 @@ def train(
         networks = build_networks(task.method, task.problem, task.params)
     if start is not None:
         load_into(networks, read_weights(start).state, start)
-    layout = {"memory_format": torch.channels_last} if task.settings.channels_last else {}
-    networks = networks.to(task.device, **layout)
+    networks = networks.to(task.device, memory_format=_layout(task.settings))
     loop = _Loop(task, networks, checkpoint, checkpoint_seconds)
     loop.resume()
     with _signals() as signals, torch.random.fork_rng():
@@ -232,9 +231,8 @@ class _Loop:
         return float(torch.stack(errors).mean())
 
     def _losses(self, batch: Batch) -> dict[str, torch.Tensor]:
-        if self.settings.channels_last:
-            layout = torch.channels_last if batch.measurement.ndim == 4 else torch.channels_last_3d
-            batch = Batch(measurement=batch.measurement.to(memory_format=layout), target=batch.target)
+        measurement = batch.measurement.to(memory_format=_layout(self.settings))
+        batch = Batch(measurement=measurement, target=batch.target)
         losses = self.task.method.loss(self.networks, batch, self.task.problem, self.task.params)
         return dict(losses) if isinstance(losses, Mapping) else {ONLY: losses}
 
@@ -242,6 +240,13 @@ class _Loop:
         return torch.autocast(
             torch.device(self.task.device).type, torch.bfloat16, enabled=self.settings.precision == "bfloat16"
         )
+
+
+def _layout(settings: Training) -> torch.memory_format:
+    """Return where the channels of a pixel lie in memory."""
+    if not settings.channels_last:
+        return torch.preserve_format
+    return torch.channels_last if len(settings.patch) == 2 else torch.channels_last_3d
 
 
 def _column(name: str) -> str:

@@ -187,6 +187,6 @@ def _turned(
 
 
 def _min_max(piece: np.ndarray, inside: tuple[slice, ...]) -> np.ndarray:
-    """Return a piece whose patch goes from 0 to 1; a constant patch becomes 0.5, as the authors of paper 002 do."""
+    """Return a piece whose patch goes from 0 to 1; a constant one becomes 0.5."""
     low, high = piece[(..., *inside)].min(), piece[(..., *inside)].max()
     return np.full_like(piece, 0.5) if low == high else (piece - low) / (high - low)
