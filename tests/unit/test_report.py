@@ -98,6 +98,7 @@ def test_provenance_names_inputs_with_checksums_and_no_date(results):
 def test_every_link_leads_to_something_on_this_disk(results, page):
     found = Page(page)
     assert found.open == []
+    assert len(found.identifiers) == len(set(found.identifiers))
     for link in found.links:
         if link.startswith("#"):
             assert link[1:] in found.identifiers

@@ -12,6 +12,8 @@ from reconbench.results.sources import read_sources
 from reconbench.steps.scoring import NO_TRUTH, OK
 
 Spec = Mapping[str, Any]
+KINDS = ("tables", "figures")
+Made = tuple[str, str]
 TABLE_LINKS = ("csv", "md", "tex", "html")
 FIGURE_LINKS = ("svg", "png", "csv")
 
@@ -59,7 +61,7 @@ def write_report(spec: Spec, items: Sequence[Path], output: Path) -> None:
         ``results/report/index.html``. Links are relative to it, so that the folder results can be moved.
     """
     results = output.parent.parent
-    made = {item.stem for item in items if item.is_file()}
+    made = {(item.resolve().parent.name, item.stem) for item in items if item.is_file()}
     parts = [
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
@@ -75,7 +77,7 @@ def _text(value: Any) -> str:
     return html.escape(str(value))
 
 
-def _head(spec: Spec, results: Path, made: Collection[str]) -> Iterator[str]:
+def _head(spec: Spec, results: Path, made: Collection[Made]) -> Iterator[str]:
     """Give the title, what this run was, what is missing, and the contents."""
     facts = {
         "Scale": f"{spec['scale']}: {SCALES[spec['scale']]}",
@@ -94,40 +96,48 @@ def _head(spec: Spec, results: Path, made: Collection[str]) -> Iterator[str]:
         yield "<p>Nothing is missing: every table and figure is here, and no method failed.</p>"
     yield "<nav><strong>Contents</strong><ul>"
     for study in spec["studies"]:
-        names = [name for name in (*study["tables"], *study["figures"]) if name in made]
-        links = ", ".join(f'<a href="#{name}">{name}</a>' for name in names)
-        yield f'<li><a href="#study-{_text(study["name"])}">{_text(study["title"])}</a>: {links}</li>'
+        yield f'<li><a href="#study-{_text(study["name"])}">{_text(study["title"])}</a><br>'
+        for kind in KINDS:
+            names = [name for name in study[kind] if (kind, name) in made]
+            if names:
+                yield f"{kind}: {', '.join(_link_to(kind, name) for name in names)}<br>"
+        yield "</li>"
     yield "</ul></nav>"
 
 
-def _not_made(spec: Spec, made: Collection[str]) -> Iterator[str]:
+def _link_to(kind: str, name: str) -> str:
+    """Return a link to a table or a figure; the two may share a name."""
+    return f'<a href="#{kind}-{name}">{name}</a>'
+
+
+def _not_made(spec: Spec, made: Collection[Made]) -> Iterator[str]:
     for study in spec["studies"]:
-        for kind in ("tables", "figures"):
-            yield from (f"{kind[:-1]} {_text(name)} is not made" for name in study[kind] if name not in made)
+        for kind in KINDS:
+            yield from (f"{kind[:-1]} {_text(name)} is not made" for name in study[kind] if (kind, name) not in made)
 
 
-def _failures(spec: Spec, results: Path, made: Collection[str]) -> Iterator[str]:
+def _failures(spec: Spec, results: Path, made: Collection[Made]) -> Iterator[str]:
     """Say which rows of which tables show what happened instead of numbers."""
-    for name in (name for study in spec["studies"] for name in study["tables"] if name in made):
+    for name in (name for study in spec["studies"] for name in study["tables"] if ("tables", name) in made):
         with open(results / "tables" / f"{name}.csv", newline="", encoding="utf-8") as file:
             for line in csv.DictReader(file):
                 if line["status"] not in (OK, NO_TRUTH):
                     words = f"{line['method']} on {line['problem']}: {line['status']}"
-                    yield f'in <a href="#{name}">{name}</a>, {_text(words)}'
+                    yield f"in {_link_to('tables', name)}, {_text(words)}"
 
 
-def _study(study: Spec, results: Path, made: Collection[str]) -> Iterator[str]:
+def _study(study: Spec, results: Path, made: Collection[Made]) -> Iterator[str]:
     yield f'<section><h2 id="study-{_text(study["name"])}">{_text(study["title"])}</h2>'
     if study["reference"]:
         yield f'<p class="reference">{_text(study["reference"])}</p>'
     for name in study["tables"]:
-        if name in made:
+        if ("tables", name) in made:
             fragment = (results / "tables" / f"{name}.html").read_text(encoding="utf-8")
-            yield f'<article id="{name}">{fragment}{_links("tables", name, TABLE_LINKS)}'
+            yield f'<article id="tables-{name}">{fragment}{_links("tables", name, TABLE_LINKS)}'
             yield f"{_how(results, 'tables', name, 'md')}</article>"
     for name in study["figures"]:
-        if name in made:
-            yield f'<article id="{name}">{_figure(results, name)}{_links("figures", name, FIGURE_LINKS)}'
+        if ("figures", name) in made:
+            yield f'<article id="figures-{name}">{_figure(results, name)}{_links("figures", name, FIGURE_LINKS)}'
             yield f"{_how(results, 'figures', name, 'svg')}</article>"
     yield "</section>"
 
