@@ -16,6 +16,7 @@ include: "workflow/rules/data.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/restore.smk"
 include: "workflow/rules/score.smk"
+include: "workflow/rules/time.smk"
 include: "workflow/rules/report.smk"
 
 

@@ -14,7 +14,7 @@ def variant(method, title="", tuned=False, **params):
 
 
 def section(problems, variants, **changed):
-    about = {"title": "", "statistics": "corrected", "published": True, "notes": []}
+    about = {"title": "", "oracle_stopped": [], "statistics": "corrected", "published": True, "notes": []}
     return {**about, "problems": problems, "variants": variants, **changed}
 
 

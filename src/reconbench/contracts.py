@@ -22,8 +22,10 @@ and, where the loss is not what its validation should go by, a third one:
 
     validate(networks, batch, problem, params) -> scalar tensor, smaller is better
 
-Its `Params` has a field `training`, of a class derived from `reconbench.training.settings.Training`. `networks` is the
-module that `network` gave, or a torch.nn.ModuleDict of the several; the loop in `training/` does the rest.
+Its `Params` has a field `training`, of a class derived from `reconbench.training.settings.Training`; where it is trained
+on the measurement, from `SingleImageTraining` there. `networks` is the module that `network` gave, or a
+torch.nn.ModuleDict of the several; the loop in `training/` does the rest. A method that is trained on the measurement is
+validated only if it has a `validate`.
 
 Nothing here imports torch: that listing all methods takes milliseconds depends on it.
 """
@@ -95,11 +97,24 @@ class Batch:
     ----------
     measurement, target : torch.Tensor
         Shape (n, c, [z,] y, x), on the device of the network. The target is what an estimate is compared with: the
-        truth, or what the problem makes of it.
+        truth, or what the problem makes of it; the measurement itself where there is no other.
+    step : int
+        How many steps were taken before this one.
+    generator : torch.Generator or None
+        For what a loss draws; the same at the same step, whatever ran before. On the device.
+    offset, scale : torch.Tensor or float
+        What the values were before they were standardised: value * scale + offset. They broadcast.
+    held_out : torch.Tensor or None
+        Which pixels validation has to itself, bool, shape of the target; None where it has none.
     """
 
     measurement: Any
     target: Any
+    step: int = 0
+    generator: Any = None
+    offset: Any = 0.0
+    scale: Any = 1.0
+    held_out: Any = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,10 +145,19 @@ class FigureKind(Description):
     ----------
     reads : frozenset of str
         `scores` of every image, `examples` of estimates, `errors` (the map of mean absolute errors), `training`
-        (training.csv), `truths` and `measurements` of the test split. Only these are made for the figure.
+        (training.csv), `truths` and `measurements` of the test split, `timings` that are made for the figure alone.
+        Only these are made for the figure. A kind that reads nothing but timings shows no problems and variants.
+    own_variants : bool
+        Whether each problem may be shown with variants of its own.
     """
 
-    reads: frozenset[Literal["scores", "examples", "errors", "training", "truths", "measurements"]]
+    reads: frozenset[Literal["scores", "examples", "errors", "training", "truths", "measurements", "timings"]]
+    own_variants: bool = False
+
+    @property
+    def shows_pairs(self) -> bool:
+        """Whether it shows problems and variants, and not what a job measures for it alone."""
+        return self.reads != {"timings"}
 
 
 class ForwardModel(Protocol):

@@ -10,8 +10,11 @@ from functools import cached_property
 from reconbench import catalogue
 from reconbench.config.benchmark import Benchmark, LoadedStudy
 from reconbench.config.models import ORACLE, Figure, Run, TableSection
+from reconbench.contracts import Method
 
 Pair = tuple[str, str]
+# The part of a model that is trained once for all images.
+ALL = "all"
 
 
 class Plan:
@@ -53,7 +56,7 @@ class Plan:
     def gpus(self, variant: str) -> int:
         """Return the number of GPUs that a job of a variant asks for."""
         chosen = self.variants[variant]
-        return self.methods[chosen.method].METHOD.gpu if chosen.gpu is None else chosen.gpu
+        return self._record(variant).gpu if chosen.gpu is None else chosen.gpu
 
     def time_limit(self, problem: str, variant: str) -> float:
         """Return the seconds that a job may take where failures are recorded, 0 for no limit."""
@@ -84,13 +87,7 @@ class Plan:
 
     def shown(self, sections: Iterable[TableSection | Figure]) -> list[Pair]:
         """Return the pairs that a table or a figure shows, each once."""
-        pairs = [
-            (problem, variant)
-            for section in sections
-            for problem in section.problems.values()
-            for variant in section.variants
-        ]
-        return list(dict.fromkeys(pairs))
+        return list(dict.fromkeys(pair for section in sections for pair in section.pairs))
 
     def table_pairs(self, table: str) -> list[Pair]:
         """Return the pairs that a table shows."""
@@ -113,7 +110,20 @@ class Plan:
                 return self.indexes(pairs, "measurements")
             case "training":
                 return self.trainings(pairs, "training.csv")
+            case "timings":
+                return [f"results/{self.scale}/timings/{figure}/{name}" for name in ("timings.csv", "run.json")]
         return self.scores(pairs, f"{what}.csv")
+
+    @property
+    def timed_figures(self) -> list[str]:
+        """The figures for which something is timed."""
+        kinds = catalogue.figure_kinds()
+        return [name for name, figure in self.figures.items() if "timings" in kinds[figure.kind].FIGURE.reads]
+
+    def figure_gpus(self, figure: str) -> int:
+        """Return the number of GPUs that the timing of a figure asks for."""
+        chosen = self.figures[figure]
+        return catalogue.figure_kinds()[chosen.kind].Params.model_validate(chosen.params).gpu
 
     @property
     def trained_variants(self) -> list[str]:
@@ -131,7 +141,14 @@ class Plan:
 
     def is_trained(self, variant: str) -> bool:
         """Return whether a variant is of a method that learns."""
-        return variant != ORACLE and self.methods[self.variants[variant].method].METHOD.trained_on is not None
+        return variant != ORACLE and self._record(variant).trained_on is not None
+
+    def is_trained_on_measurement(self, variant: str) -> bool:
+        """Return whether a variant trains one network for each image that it restores."""
+        return self.is_trained(variant) and self._record(variant).trained_on == "measurement"
+
+    def _record(self, variant: str) -> Method:
+        return self.methods[self.variants[variant].method].METHOD
 
     def trained_on(self, problem: str, variant: str) -> str | None:
         """Return the problem on which a variant is trained, None for one that does not learn."""
@@ -175,36 +192,64 @@ class Plan:
         if (problem, variant) not in self.runs:
             return self._not_run(problem, variant)
         on = self.tuned_on(problem, variant)
-        return [f"{self._models(on, variant, '1')}/{name}"] if on else []
+        return [f"{self._models(on, variant, '1', ALL)}/{name}"] if on else []
 
-    def model(self, problem: str, variant: str, repetition: str, name: str) -> list[str]:
-        """Return a file of the training of a variant, nothing for one that does not learn."""
+    def model(self, problem: str, variant: str, repetition: str, shard: str, name: str) -> list[str]:
+        """Return a file of the training that a shard is restored by, nothing for a variant that does not learn."""
         if (problem, variant) not in self.runs:
             return self._not_run(problem, variant)
         on = self.trained_on(problem, variant)
-        return [f"{self._models(on, variant, repetition)}/{name}"] if on else []
+        part = shard if self.is_trained_on_measurement(variant) else ALL
+        return [f"{self._models(on, variant, repetition, part)}/{name}"] if on else []
+
+    def learned_from(self, problem: str, variant: str, part: str) -> dict[str, list[str]]:
+        """Return the indexes of what a variant is trained on: truths of two splits, or the measurement itself.
+
+        The truth of a measurement is there only where training.csv is to say how far the estimates are from it.
+        """
+        if not self.is_trained_on_measurement(variant):
+            return {split: self.truth(problem, split) for split in ("train", "validation")}
+        if (problem, variant) not in self.runs or part == ALL:
+            return {"measurement": self._not_run(problem, variant)}
+        watched = self.watches_truth(variant)
+        return {
+            "measurement": [self.index("measurements", problem, "test")],
+            "truth": self.truth(problem, "test") if watched else [],
+        }
+
+    def watches_truth(self, variant: str) -> bool:
+        """Return whether the training of a variant notes how far its estimates are from the truth."""
+        chosen = self.variants[variant]
+        return self.methods[chosen.method].Params.model_validate(chosen.params).training.compare_with_truth
 
     def started_from(self, variant: str, repetition: str, name: str) -> list[str]:
         """Return a file of the training that another starts from, nothing where weights are drawn."""
         start = self.variants[variant].start_from
-        return [f"{self._models(start.problem, start.variant, repetition)}/{name}"] if start else []
+        return [f"{self._models(start.problem, start.variant, repetition, ALL)}/{name}"] if start else []
 
     def trainings(self, pairs: Sequence[Pair], name: str) -> list[str]:
-        """Return a file of the training of every repetition of every pair that learns, in order."""
+        """Return a file of every training of every pair that learns, in order."""
         return [
-            f"{self._models(on, variant, str(repetition))}/{name}"
+            f"{self._models(on, variant, repetition, part)}/{name}"
             for problem, variant in pairs
             if (on := self.trained_on(problem, variant))
-            for repetition in range(1, self._repetitions(problem, variant) + 1)
+            for repetition, part in self._trainings(problem, variant)
         ]
+
+    def _trainings(self, problem: str, variant: str) -> Iterator[tuple[str, str]]:
+        """Give repetition and part of every training of a pair."""
+        if self.is_trained_on_measurement(variant):
+            yield from (tuple(part.split("/")) for part in self.parts(problem, variant))
+        else:
+            yield from ((str(number), ALL) for number in range(1, self._repetitions(problem, variant) + 1))
 
     def _repetitions(self, problem: str, variant: str) -> int:
         """Return how often a variant is trained; once where it is only trained and not scored."""
         run = self.runs.get((problem, variant))
         return run[0].repetitions if run else 1
 
-    def _models(self, problem: str, variant: str, repetition: str) -> str:
-        return f"results/{self.scale}/models/{problem}/{variant}/{repetition}/all"
+    def _models(self, problem: str, variant: str, repetition: str, part: str) -> str:
+        return f"results/{self.scale}/models/{problem}/{variant}/{repetition}/{part}"
 
     @staticmethod
     def _not_run(problem: str, variant: str) -> list[str]:

@@ -75,12 +75,13 @@ class Specs:
         metric = catalogue.get_metric(self.plan.variants[variant].tune.metric)
         return self.code("tune", self._method(variant), metric, *self._instrument_files(problem))
 
-    def train(self, problem: str, variant: str, repetition: str) -> str:
-        """Return the spec of training a variant on a problem's training split."""
+    def train(self, problem: str, variant: str, repetition: str, part: str) -> str:
+        """Return the spec of training a variant: on a problem's training split, or on a shard of its test split."""
         start = self.plan.variants[variant].start_from
         return _text(
             {
                 **self._restorer(problem, variant),
+                "part": part,
                 "repetition": repetition,
                 "seed": self._seed,
                 "start_from": start.model_dump(mode="json") if start else None,
@@ -135,6 +136,11 @@ class Specs:
         """Return the digest of a figure."""
         kind = catalogue.figure_kinds()[self.plan.figures[name].kind]
         return self.code("figure", kind, *self._titled(self.plan.figure_pairs(name)))
+
+    def time(self, figure: str) -> str:
+        """Return the spec of the timing that a figure draws."""
+        chosen = self.plan.figures[figure]
+        return _text({"figure": figure, **validated(catalogue.figure_kinds()[chosen.kind], chosen.params)})
 
     def report(self) -> str:
         """Return the spec of the report."""

@@ -5,7 +5,7 @@ importing this module costs nothing.
 """
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,7 +25,8 @@ def apply_tiled(function: Callable, image, tiling: Tiling, multiple: int = 1):
         Shape (c, [z,] y, x), of a floating-point type.
     tiling : Tiling
         `margin` and `blend` are rounded up to multiples of `multiple`. `size` is the largest side of a tile: it says
-        how many tiles an axis needs, and these are then made only as large as they have to be.
+        how many tiles an axis needs, and these are then made only as large as they have to be. `weights` says how tiles
+        are faded into each other: by raised cosines along each axis, or by `pyramid_weights` of what is kept of a tile.
     multiple : int
         Product of the strides of the network. Sizes of tiles, and their positions from the first pixel of the image,
         are multiples of it.
@@ -45,6 +46,9 @@ def apply_tiled(function: Callable, image, tiling: Tiling, multiple: int = 1):
     The image is extended by its reflection, the edge pixel not repeated, and by reflections of that where it is small.
     With a margin that is no smaller than the reach of the network, the result is that of one piece, except within its
     reach of the edge of the image, where the network meets the reflection and not its own padding.
+
+    Papkov et al. 2023 take tiles of 128 pixels, no margin, a blend of 32 and pyramids. Theirs keep that size; tiles of
+    this function are smaller where the last one would stand out from the image.
     """
     margin, blend = _round_up(tiling.margin, multiple), _round_up(tiling.blend, multiple)
     least = 2 * margin + blend + multiple
@@ -60,7 +64,36 @@ def apply_tiled(function: Callable, image, tiling: Tiling, multiple: int = 1):
         step = _round_up(-(-(size - blend) // count), multiple)
         origins = tuple(step * number for number in range(count))
         axes.append(_Axis(size, before=margin, tile=step + blend + 2 * margin, cut=margin, fade=blend, origins=origins))
-    return _apply(function, image, axes, tiling.batch)
+    return _apply(function, image, axes, _WEIGHTS[tiling.weights], tiling.batch)
+
+
+def pyramid_weights(shape: Sequence[int]) -> np.ndarray:
+    """Return the weights of the pixels of a tile, large at its centre and small at its sides.
+
+    With the distance C of the centre of a pixel to the centre of the tile, and d to the nearest side, in pixels,
+
+        W = E / (C + E),  E = sqrt(d^2 + 1 / 4).
+
+    They are the weights of pytorch-toolbelt (Khvedchenya 2019), which Papkov et al. 2023 take, but for a factor that
+    all tiles of a shape have in common. Where tiles overlap, each counts by its W over the sum of all W there.
+
+    Parameters
+    ----------
+    shape : sequence of int
+        Pixels of a tile along each axis, any number of axes.
+
+    Returns
+    -------
+    ndarray
+        Of this shape, float64, above 0 and at most 1.
+    """
+    places = np.ix_(*(np.arange(size) + 0.5 for size in shape))
+    to_centre = np.sqrt(sum((place - size / 2) ** 2 for place, size in zip(places, shape, strict=True)))
+    to_side = np.inf
+    for place, size in zip(places, shape, strict=True):
+        to_side = np.minimum(to_side, np.minimum(place, size - place))
+    to_edge = np.sqrt(to_side**2 + 0.25)
+    return to_edge / (to_centre + to_edge)
 
 
 def apply_overlapping(function: Callable, image, size: int, overlap: int, border: int, batch: int):
@@ -105,7 +138,7 @@ def apply_overlapping(function: Callable, image, size: int, overlap: int, border
         last = max(pixels + 2 * overlap - size, 0)
         origins = (*range(0, last, size - 2 * overlap), last)
         axes.append(_Axis(pixels, before=overlap, tile=size, cut=border, fade=0, origins=origins))
-    return _apply(function, image, axes, batch)
+    return _apply(function, image, axes, _raised_cosines, batch)
 
 
 @dataclass(frozen=True)
@@ -113,7 +146,7 @@ class _Axis:
     """The tiles along one axis of an image of `size` pixels, which is extended by `before` pixels before the first.
 
     Tiles of `tile` pixels begin at the `origins` on the extended axis. At each edge of a tile `cut` pixels are thrown
-    away, and the next `fade` pixels gain weight.
+    away, and raised cosines rise over the next `fade` pixels.
     """
 
     size: int
@@ -134,7 +167,7 @@ class _Axis:
         # numpy goes on reflecting where the padding is wider than the image, and repeats a single pixel.
         return np.pad(np.arange(self.size), (self.before, after), mode="reflect")
 
-    def weights(self) -> list[np.ndarray]:
+    def raised_cosines(self) -> list[np.ndarray]:
         """Return the weights of the kept pixels of each tile: raised cosines that sum to one where tiles overlap."""
         inside = np.arange(self.kept) + 0.5
         distance = np.minimum(inside, self.kept - inside)
@@ -146,12 +179,43 @@ class _Axis:
         return [profile / total[origin : origin + self.kept] for origin in self.origins]
 
 
-def _tiles(axes: list[_Axis]) -> Iterator[tuple[tuple[int, np.ndarray], ...]]:
-    """Yield the origin and the weights along each axis, tile by tile."""
-    return itertools.product(*(tuple(zip(axis.origins, axis.weights(), strict=True)) for axis in axes))
+def _origins(axes: list[_Axis]) -> Iterator[tuple[int, ...]]:
+    """Yield where each tile begins, along each axis of the extended image."""
+    return itertools.product(*(axis.origins for axis in axes))
 
 
-def _apply(function: Callable, image, axes: list[_Axis], batch: int):
+def _kept(origins: tuple[int, ...], axes: list[_Axis]) -> tuple:
+    """Return the place of what is kept of a tile in the sum, which begins `cut` after the extended image."""
+    return (..., *(slice(origin, origin + axis.kept) for origin, axis in zip(origins, axes, strict=True)))
+
+
+def _raised_cosines(axes: list[_Axis], like) -> Iterator[tuple]:
+    """Yield the weights of each tile as one factor an axis."""
+    import torch
+
+    factors = []
+    for dimension, axis in enumerate(axes, start=1):
+        shape = (-1, *[1] * (len(axes) - dimension))
+        factors.append([torch.from_numpy(weights).to(like).reshape(shape) for weights in axis.raised_cosines()])
+    return itertools.product(*factors)
+
+
+def _pyramids(axes: list[_Axis], like) -> Iterator[tuple]:
+    """Yield the weights of each tile as a single factor, because those of a pyramid are no product over axes."""
+    import torch
+
+    pyramid = torch.from_numpy(pyramid_weights([axis.kept for axis in axes])).to(like)
+    total = like.new_zeros([axis.origins[-1] + axis.kept for axis in axes])
+    for origins in _origins(axes):
+        total[_kept(origins, axes)] += pyramid
+    for origins in _origins(axes):
+        yield (pyramid / total[_kept(origins, axes)],)
+
+
+_WEIGHTS = {"raised_cosine": _raised_cosines, "pyramid": _pyramids}
+
+
+def _apply(function: Callable, image, axes: list[_Axis], weights: Callable, batch: int):
     """Apply a function to all tiles of an image, and sum what it gives, weighted, without what is cut."""
     import torch
 
@@ -159,16 +223,16 @@ def _apply(function: Callable, image, axes: list[_Axis], batch: int):
     for dimension, axis in enumerate(axes, start=1):
         extended = extended.index_select(dimension, torch.from_numpy(axis.places()).to(image.device))
     cut = (..., *(slice(axis.cut, axis.cut + axis.kept) for axis in axes))
-    tiles = _tiles(axes)
+    expected = tuple(axis.tile for axis in axes)
+    tiles = zip(_origins(axes), weights(axes, image), strict=True)
     total = None
     while some := list(itertools.islice(tiles, batch)):
         windows = [
-            (..., *(slice(origin, origin + axis.tile) for (origin, _), axis in zip(tile, axes, strict=True)))
-            for tile in some
+            (..., *(slice(origin, origin + size) for origin, size in zip(origins, expected, strict=True)))
+            for origins, _ in some
         ]
         with torch.no_grad():
             results = function(torch.stack([extended[window] for window in windows]))
-        expected = tuple(axis.tile for axis in axes)
         if results.shape[2:] != expected:
             raise UserError(
                 f"the network gives {tuple(results.shape[2:])} pixels for a tile of {expected}; it has to keep the "
@@ -176,13 +240,11 @@ def _apply(function: Callable, image, axes: list[_Axis], batch: int):
             )
         if total is None:
             total = image.new_zeros(results.shape[1], *(axis.origins[-1] + axis.kept for axis in axes))
-        for tile, result in zip(some, results, strict=True):
+        for (origins, factors), result in zip(some, results, strict=True):
             weighted = result[cut].to(total)
-            for dimension, (_, weights) in enumerate(tile, start=1):
-                shape = (-1, *[1] * (len(axes) - dimension))
-                weighted = weighted * torch.from_numpy(weights).to(total).reshape(shape)
-            # What is kept of a tile begins `cut` after its origin, and so does the sum after the extended image.
-            total[(..., *(slice(origin, origin + len(weights)) for origin, weights in tile))] += weighted
+            for factor in factors:
+                weighted = weighted * factor
+            total[_kept(origins, axes)] += weighted
     for dimension, axis in enumerate(axes, start=1):
         total = total.narrow(dimension, axis.before - axis.cut, axis.size)
     return total.contiguous()

@@ -12,6 +12,7 @@ MODULES = catalogue.forward_models()
 MODELS = {name: module.build(module.Params()) for name, module in MODULES.items()}
 LINEAR = [name for name, model in MODELS.items() if hasattr(model, "adjoint")]
 CONVOLUTIONS = [name for name, model in MODELS.items() if hasattr(model, "kernel")]
+WITH_TRANSFER_FUNCTION = [name for name, model in MODELS.items() if hasattr(model, "transfer_function")]
 
 
 def random_tensor(shape, seed):
@@ -75,6 +76,25 @@ def test_kernel_keeps_the_energy_and_its_middle(name):
     assert image.sum() == pytest.approx(1, abs=1e-6)
     inside = tuple(slice(size // 2 + 1, size // 2 + 1 + size) for size in model.kernel.shape)
     np.testing.assert_allclose(image[inside], model.kernel, atol=1e-8)
+
+
+@pytest.mark.parametrize("name", CONVOLUTIONS)
+def test_adjoint_where_the_truth_is_smaller_than_the_kernel(name):
+    """However little there is of an image, or of a volume along z."""
+    model = MODELS[name]
+    shape = (5, 30, 11)[-model.kernel.ndim :]
+    truth, measurement = random_tensor(shape, 0), random_tensor(shape, 1)
+    torch.testing.assert_close((model(truth) * measurement).sum(), (truth * model.adjoint(measurement)).sum())
+
+
+@pytest.mark.parametrize("name", WITH_TRANSFER_FUNCTION)
+def test_transfer_function_is_that_of_the_model(name):
+    """On a periodic grid it gives what the model gives, where the truth is dark towards its edges."""
+    model = MODELS[name]
+    truth = random_tensor(truth_shape(name), 0)
+    truth = torch.nn.functional.pad(truth, [20] * 2 * truth.ndim)
+    spectrum = torch.fft.rfftn(truth) * model.transfer_function(truth.shape, truth.dtype)
+    torch.testing.assert_close(torch.fft.irfftn(spectrum, s=truth.shape), model(truth), rtol=1e-6, atol=1e-9)
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -10,7 +10,7 @@ import pytest
 from reconbench.images import ImageWriter
 from reconbench.results import style
 from reconbench.results.drawing import draw_figure
-from reconbench.results.figures import examples, kde
+from reconbench.results.figures import _panels, kde
 
 SOURCE = Path(__file__).resolve().parents[2] / "src"
 VARIANTS = {
@@ -37,7 +37,7 @@ def inputs(tmp_path):
     rng = np.random.default_rng(0)
     truths = rng.random((2, 24, 32)).astype(np.float32)
     small = tmp_path / "results" / "small"
-    found = {"scores": [], "examples": [], "truths": [], "measurements": [], "training": [], "errors": []}
+    found = {name: [] for name in ("scores", "examples", "truths", "measurements", "training", "errors", "timings")}
     found["truths"].append(write_images(small / "data" / "truths" / "test" / "index.csv", truths))
     for problem in PROBLEMS.values():
         index = small / "measurements" / problem / "test" / "index.csv"
@@ -147,7 +147,7 @@ def test_examples_show_truth_and_input_once_and_what_happened(inputs, tmp_path):
 
 def test_examples_have_the_grey_scale_of_what_is_scored(inputs, tmp_path, monkeypatch):
     limits = []
-    monkeypatch.setattr(examples, "_draw_image", lambda axes, pixels, found, corner: limits.append(found))
+    monkeypatch.setattr(_panels, "draw_image", lambda axes, pixels, found, square: limits.append(found))
     definition = made_up.figure("examples", {"low dose": "em_low"}, ["gaussian"], {})
     drawn(definition, inputs, tmp_path / "figure", target="mean_matched")
     ((low, high),) = set(limits)
@@ -171,4 +171,4 @@ def test_kinds_are_read_without_a_plotting_library():
     )
     command = [sys.executable, "-c", program]
     found = subprocess.run(command, capture_output=True, text=True, check=True, env={"PYTHONPATH": str(SOURCE)})
-    assert found.stdout.splitlines() == ["error_maps examples kde learning_curves", "[]"]
+    assert found.stdout.splitlines() == ["error_maps examples kde learning_curves psf_convolution_speed", "[]"]

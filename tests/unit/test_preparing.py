@@ -6,7 +6,7 @@ import pytest
 
 from reconbench.datasets.preparing import normalised, prepare
 from reconbench.datasets.reading import read_image
-from reconbench.datasets.simulators import micrographs
+from reconbench.datasets.simulators import micrographs, microtubules
 from reconbench.datasets.splits import number_of_images, skimage_folder
 from reconbench.errors import UserError
 from reconbench.images import ImageWriter, read_index
@@ -140,6 +140,38 @@ def test_volumes_are_cropped_in_two_or_three_axes(tmp_path):
     assert (record.shape, record.axes) == ((4, 8, 9), "ZYX")
 
 
+def test_volumes_are_simulated_with_their_three_sizes_and_pixel_sizes(tmp_path):
+    definition = {"source": "simulated", "name": "microtubules", "size": [16, 40, 48], "splits": {"test": 2}}
+    records = prepared(tmp_path, definition | {"pixel_size": [406, 100, 101]}, seed=3)
+    name = "microtubules_test_0001"
+    draw = generator(3, "prepare", "microtubules", "test", name)
+    expected = normalised(microtubules.simulate(draw, (16, 40, 48), microtubules.Params()))
+    np.testing.assert_array_equal(records[name].load(), expected)
+    assert (records[name].axes, records[name].pixel_size) == ("ZYX", (406, 100, 101))
+
+
+def test_crops_of_a_simulated_volume_are_pieces_of_it(tmp_path):
+    definition = {"source": "simulated", "name": "microtubules", "size": [16, 40, 48], "splits": {"test": 1}}
+    whole = prepared(tmp_path, definition | {"normalise": "none"})["microtubules_test_0000"].load()
+    crops = {"crop": {"size": [8, 16, 20], "number": 3}, "normalise": "none"}
+    windows = np.lib.stride_tricks.sliding_window_view(whole, (8, 16, 20))
+    found = set()
+    for piece in values(prepared(tmp_path, definition | crops)):
+        places = np.argwhere((windows == piece).all(axis=(3, 4, 5)))
+        assert len(places) == 1
+        found.add(tuple(places[0]))
+    assert len(found) == 3
+    assert len({z for z, _, _ in found}) > 1
+
+
+def test_scaling_a_volume_down_leaves_its_planes(tmp_path):
+    raw = random_image(5, 6, 9)
+    definition = folder(tmp_path, a=raw) | {"downscale": 3, "normalise": "none", "pixel_size": [300, 50, 60]}
+    record = prepared(tmp_path, definition)["a"]
+    assert (record.shape, record.pixel_size) == ((5, 2, 3), (300, 150, 180))
+    assert record.load()[4, 1, 2] == pytest.approx(raw[4, 3:6, 6:9].mean(), rel=1e-6)
+
+
 def test_registered_images_are_read_from_where_they_were_fetched(tmp_path):
     definition = {"source": "registry", "name": "em_tem_lowdose", "splits": {"test": ["katsuno/0001.tif"]}}
     raw = (random_image(12, 12) * 100).astype(np.uint16)
@@ -210,6 +242,13 @@ def test_an_image_that_scaling_down_makes_constant_is_named(tmp_path):
 def test_a_pixel_size_with_another_number_of_axes_is_named(tmp_path):
     definition = folder(tmp_path, a=random_image(9, 9)) | {"pixel_size": [10, 10, 10]}
     fault(tmp_path, definition, "a.npy has 2 spatial axes, and pixel_size has 3 values")
+    volume = folder(tmp_path, a=random_image(9, 9, 9)) | {"pixel_size": [10, 10]}
+    fault(tmp_path, volume, "a.npy has 3 spatial axes, and pixel_size has 2 values")
+
+
+def test_a_simulator_of_images_asked_for_volumes_says_so_and_the_reverse(tmp_path):
+    fault(tmp_path, SIMULATED | {"size": [16, 64, 64]}, r"micrographs have a size \(y, x\)")
+    fault(tmp_path, SIMULATED | {"name": "microtubules"}, r"microtubules have a size \(z, y, x\)")
 
 
 def test_a_wrong_parameter_of_a_simulator_is_named(tmp_path):

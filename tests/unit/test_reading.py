@@ -105,6 +105,16 @@ def test_a_third_axis_without_a_name_is_z_and_axes_of_length_one_are_dropped(tmp
         assert (read.shape, axes) == ((5, 12, 17), "ZYX")
 
 
+def test_pages_of_16_bits_without_any_metadata_are_the_planes_of_a_volume(tmp_path):
+    planes = RANDOM.integers(0, 65536, (6, 12, 17), dtype=np.uint16)
+    with tifffile.TiffWriter(tmp_path / "a.tif") as file:
+        for plane in planes:
+            file.write(plane, metadata=None, resolution=(72, 72), resolutionunit="INCH")
+    read, axes, pixel_size = read_image(tmp_path / "a.tif")
+    np.testing.assert_array_equal(read, planes)
+    assert (read.dtype, axes, pixel_size) == (np.float32, "ZYX", None)
+
+
 def test_lzw_is_read_although_tifffile_alone_does_not(tmp_path):
     cv2.imwrite(str(tmp_path / "a.tif"), GREY, [cv2.IMWRITE_TIFF_COMPRESSION, 5])
     cv2.imwrite(str(tmp_path / "b.tif"), bgr(RGB), [cv2.IMWRITE_TIFF_COMPRESSION, 5])

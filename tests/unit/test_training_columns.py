@@ -25,6 +25,7 @@ VARIANTS = {
 OF_TRAINING = {
     "training_seconds": {"digits": 0, "spread": True},
     "steps_per_second": {"digits": 1},
+    "parameters": {},
     "validation_error": {"scale": 1000.0, "digits": 1, "spread": True},
     "last_validation_error": {"digits": 3},
 }
@@ -75,17 +76,25 @@ def test_titles_and_directions():
     assert all(map(labels.is_of_training, labels.TRAINING_COLUMNS))
     assert not any(map(labels.is_of_training, ("time_ms", "psnr")))
     heads = [labels.metric_title(metric) for metric in labels.TRAINING_COLUMNS]
-    assert heads == ["training (s) ↓", "steps per second ↑", "validation error ↓", "last validation error ↓"]
+    assert heads == [
+        "training (s) ↓",
+        "steps per second ↑",
+        "parameters",
+        "validation error ↓",
+        "last validation error ↓",
+    ]
     assert labels.metric_title("validation_error", scale=1000.0) == "validation error (×10⁻³) ↓"
     assert labels.metric_title("training_seconds", "minutes", 1 / 60) == "minutes ↓"
 
 
 def test_a_table_of_trainings_alone_needs_no_scores(tmp_path):
-    trained = [made_up.write_training(tmp_path, "low", "wide", seconds=40.0, best_validation_error=0.125)]
+    trained = [
+        made_up.write_training(tmp_path, "low", "wide", seconds=40.0, best_validation_error=0.125, parameters=123457)
+    ]
     table = trained_only([("low", "wide", ON_LOW)], trained)
     (result,) = table.blocks[0].rows[0].results
     assert (result.status, result.images, result.repetitions) == ("ok", None, 1)
-    assert row_of(table, "DnCNN, wide") == "| DnCNN, wide | 40 | 10.0 | 125.0 | 0.500 | nothing |"
+    assert row_of(table, "DnCNN, wide") == "| DnCNN, wide | 40 | 10.0 | 123457 | 125.0 | 0.500 | nothing |"
     text = FORMATS["md"](table)
     assert "n = " not in text and "Bold" not in text and "±" not in text
     assert "Trained rows: 1 training each." in text
@@ -97,6 +106,7 @@ def test_csv_has_no_difference_and_no_images(tmp_path):
     assert ",".join(line) == (
         "method,problem,training_seconds_mean,training_seconds_std,training_seconds_published,"
         "steps_per_second_mean,steps_per_second_std,steps_per_second_published,"
+        "parameters_mean,parameters_std,parameters_published,"
         "validation_error_mean,validation_error_std,validation_error_published,"
         "last_validation_error_mean,last_validation_error_std,last_validation_error_published,"
         "n,status,variant,reading,told,evaluations"
@@ -113,7 +123,7 @@ def test_repetitions_are_averaged_with_their_spread(tmp_path):
     table = trained_only([("low", "wide", ON_LOW)], trained)
     cell = table.blocks[0].rows[0].results[0].cells["training_seconds"]
     assert (cell.ours.n, cell.ours.mean, cell.ours.std) == (3, 20.0, pytest.approx(math.sqrt(200 / 3)))
-    assert "| 20 ± 8 | 10.0 | 250.0 ± 0.0 | 0.500 |" in row_of(table, "DnCNN, wide")
+    assert "| 20 ± 8 | 10.0 | – | 250.0 ± 0.0 | 0.500 |" in row_of(table, "DnCNN, wide")
     assert float(tidy(table)["wide"]["training_seconds_std"]) == cell.ours.std
     text = FORMATS["md"](table)
     assert "each is the mean over 3 repetitions of its training." in text
@@ -141,7 +151,7 @@ def test_a_failed_training_shows_what_happened(tmp_path):
     assert found["wide"]["status"] == "raised: ValueError: no"
     assert found["narrow"]["status"] == "raised: ValueError: no (1 of 2 trainings)"
     assert {line[key] for line in found.values() for key in line if key.endswith("_mean")} == {""}
-    assert 'class="rb-status" colspan="4">raised: ValueError: no</td>' in FORMATS["html"](table)
+    assert 'class="rb-status" colspan="5">raised: ValueError: no</td>' in FORMATS["html"](table)
     text = FORMATS["md"](table)
     assert "1 to 2 repetitions" in text and "on A processor, 1 thread" in text and "Another" not in text
 
@@ -150,7 +160,21 @@ def test_what_a_training_did_not_measure_stays_empty(tmp_path):
     nothing = {"steps": 0, "steps_per_second": None, "best_validation_error": None, "last_validation_error": None}
     trained = [made_up.write_training(tmp_path, "low", "wide", seconds=0.0, **nothing)]
     table = trained_only([("low", "wide", ON_LOW)], trained)
-    assert row_of(table, "DnCNN, wide") == "| DnCNN, wide | 0 | – | – | – | nothing |"
+    assert row_of(table, "DnCNN, wide") == "| DnCNN, wide | 0 | – | – | – | – | nothing |"
+
+
+def test_parameters_are_whole_in_plain_units_alone(tmp_path):
+    trained = [
+        made_up.write_training(tmp_path, "low", "wide", repetition=repetition, parameters=1234567)
+        for repetition in (1, 2)
+    ]
+    rows = [("low", "wide", ON_LOW)]
+    plain = trained_only(rows, trained, {"parameters": {"digits": 3}})
+    assert row_of(plain, "DnCNN, wide") == "| DnCNN, wide | 1234567 | nothing |"
+    assert tidy(plain)["wide"]["parameters_mean"] == "1234567.0"
+    millions = trained_only(rows, trained, {"parameters": {"scale": 1e-6, "digits": 3}})
+    assert row_of(millions, "DnCNN, wide") == "| DnCNN, wide | 1.235 | nothing |"
+    assert "| method | parameters (×10⁶) | told |" in FORMATS["md"](millions)
 
 
 def test_an_undefined_error_says_so(tmp_path):

@@ -18,7 +18,7 @@ PHASES = [
     {"steps": 40, "learning_rate": 2.5e-4, "frozen_normalisation": True},
 ]
 ERRORS = np.geomspace(0.02, 0.001, 10)
-NONE = {name: [] for name in ("scores", "examples", "truths", "measurements", "errors")}
+NONE = {name: [] for name in ("scores", "examples", "truths", "measurements", "errors", "timings")}
 
 
 def network(title="", phases=PHASES):
@@ -77,10 +77,10 @@ def test_the_csv_holds_every_validation_of_every_repetition(tmp_path):
     training = [write_training(tmp_path, "low", "a", ERRORS * n, n) for n in (1, 2)]
     outputs, lines = drawn(definition, variants, {("low", "a"): "low"}, training, tmp_path / "figure")
     assert list(lines[0]) == [
-        *("panel", "problem", "method", "variant", "trained_on", "repetition"),
+        *("panel", "problem", "method", "variant", "trained_on", "training"),
         *("step", "validation_error", "smoothed", "learning_rate"),
     ]
-    second = [line for line in lines if (line["variant"], line["repetition"]) == ("a", "2")]
+    second = [line for line in lines if (line["variant"], line["training"]) == ("a", "2")]
     assert [int(line["step"]) for line in second] == list(range(10, 101, 10))
     assert [float(line["validation_error"]) for line in second] == list(ERRORS * 2)
     assert float(second[4]["smoothed"]) == pytest.approx(2 * ERRORS[3:6].mean(), rel=1e-12)
@@ -116,7 +116,7 @@ def test_failed_trainings_are_named(tmp_path, monkeypatch):
     _, lines = drawn(definition, variants, trained_on, training, tmp_path / "figure")
     footer = next(text for text, _ in texts if "No curve" in text).replace("\n", " ")
     assert footer.endswith("it failed: network a (1 of 3 trainings), network b, network c.")
-    assert [(line["variant"], line["repetition"]) for line in lines if not line["step"]] == [
+    assert [(line["variant"], line["training"]) for line in lines if not line["step"]] == [
         ("a", "2"),
         ("b", "1"),
         ("c", "1"),

@@ -102,7 +102,7 @@ def test_editing_a_method_runs_its_jobs_and_what_follows(finished):
 
 
 def test_changing_one_parameter_runs_that_variant(finished):
-    with edited(finished, ("workflow/studies/deconvolution_2d.yaml", "{iterations: 10}", "{iterations: 11}")):
+    with edited(finished, ("workflow/studies/deconvolution.yaml", "{iterations: 10}", "{iterations: 11}")):
         assert finished.jobs() == {"restore": 1, "score": 1, "table": 1, "report": 1, "all": 1}
 
 

@@ -46,6 +46,7 @@ wildcard_constraints:
     variant=one_of(["oracle", *PLAN.variants]),
     repetition=r"\d+",
     shard=r"\d+-of-\d+",
+    part=r"all|\d+-of-\d+",
     table=one_of(PLAN.tables),
     figure=one_of(PLAN.figures),
 
@@ -136,8 +137,14 @@ def get_tune_code(wildcards):
 # train
 
 
-def get_training_truth(wildcards):
-    return PLAN.truth(wildcards.problem, "train")
+def learned_from(what):
+    """Return a function that gives the indexes of one kind of images that a variant is trained on."""
+
+    def get_indexes(wildcards):
+        known = PLAN.learned_from(wildcards.problem, wildcards.variant, wildcards.part)
+        return known.get(what, [])
+
+    return get_indexes
 
 
 def get_start_weights(wildcards):
@@ -154,7 +161,9 @@ def get_train_threads(wildcards):
 
 
 def get_train_spec(wildcards):
-    return SPECS.train(wildcards.problem, wildcards.variant, wildcards.repetition)
+    return SPECS.train(
+        wildcards.problem, wildcards.variant, wildcards.repetition, wildcards.part
+    )
 
 
 def get_train_code(wildcards):
@@ -191,15 +200,13 @@ def get_tuning_run(wildcards):
 
 
 def get_weights(wildcards):
-    return PLAN.model(
-        wildcards.problem, wildcards.variant, wildcards.repetition, "weights.pt"
-    )
+    part = (wildcards.repetition, wildcards.shard)
+    return PLAN.model(wildcards.problem, wildcards.variant, *part, "weights.pt")
 
 
 def get_training_run(wildcards):
-    return PLAN.model(
-        wildcards.problem, wildcards.variant, wildcards.repetition, "run.json"
-    )
+    part = (wildcards.repetition, wildcards.shard)
+    return PLAN.model(wildcards.problem, wildcards.variant, *part, "run.json")
 
 
 def get_threads(wildcards):
@@ -233,6 +240,26 @@ def get_score_spec(wildcards):
 
 def get_score_code(wildcards):
     return SPECS.score_code(wildcards.problem, wildcards.variant)
+
+
+# time
+
+
+def get_time_threads(wildcards):
+    """Take the whole machine, so that nothing runs beside."""
+    return workflow.cores or 1
+
+
+def get_time_spec(wildcards):
+    return SPECS.time(wildcards.figure)
+
+
+def get_time_code(wildcards):
+    return SPECS.code("time_convolution")
+
+
+def get_time_gpus(wildcards):
+    return PLAN.figure_gpus(wildcards.figure)
 
 
 # table, figure, report

@@ -36,18 +36,22 @@ rule tune:
 
 rule train:
     input:
-        training=get_training_truth,
-        training_images=ancient(images_of(get_training_truth)),
-        validation=get_validation_truth,
-        validation_images=ancient(images_of(get_validation_truth)),
+        training=learned_from("train"),
+        training_images=ancient(images_of(learned_from("train"))),
+        validation=learned_from("validation"),
+        validation_images=ancient(images_of(learned_from("validation"))),
+        measurement=learned_from("measurement"),
+        measurement_images=ancient(images_of(learned_from("measurement"))),
+        truth=learned_from("truth"),
+        truth_images=ancient(images_of(learned_from("truth"))),
         start=ancient(get_start_weights),
         start_run=get_start_run,
     output:
-        weights="results/{scale}/models/{problem}/{variant}/{repetition}/all/weights.pt",
-        training="results/{scale}/models/{problem}/{variant}/{repetition}/all/training.csv",
-        run="results/{scale}/models/{problem}/{variant}/{repetition}/all/run.json",
+        weights="results/{scale}/models/{problem}/{variant}/{repetition}/{part}/weights.pt",
+        training="results/{scale}/models/{problem}/{variant}/{repetition}/{part}/training.csv",
+        run="results/{scale}/models/{problem}/{variant}/{repetition}/{part}/run.json",
     log:
-        "results/logs/{scale}/train/{problem}/{variant}/{repetition}.log",
+        "results/logs/{scale}/train/{problem}/{variant}/{repetition}/{part}.log",
     wildcard_constraints:
         variant=one_of(PLAN.trained_variants),
     # The longest jobs, and much waits for them.
@@ -63,11 +67,12 @@ rule train:
         spec=get_train_spec,
         code=get_train_code,
     message:
-        "Train {wildcards.variant} on {wildcards.problem} (repetition {wildcards.repetition})"
+        "Train {wildcards.variant} on {wildcards.problem} (repetition {wildcards.repetition}, {wildcards.part})"
     shell:
         'python "$RECONBENCH_SCRIPTS/train.py" --spec {params.spec:q} --code {params.code} --gpu {resources.gpu}'
         " --on-error {resources.on_error} --time-limit {resources.time_limit}"
         " --input training {input.training:q} --input validation {input.validation:q}"
+        " --input measurement {input.measurement:q} --input truth {input.truth:q}"
         " --input start {input.start:q} --input start_run {input.start_run:q}"
         " --output weights {output.weights:q} --output training {output.training:q} --output run {output.run:q}"
         " 2>&1 | tee {log:q} >&2"

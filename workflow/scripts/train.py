@@ -1,7 +1,8 @@
 """Train the networks of a variant; go on from the checkpoint beside the outputs, if there is one of this very training.
 
-Input:  training, validation (index.csv of truths), start (weights to start from, or nothing),
-        start_run (run.json of those, or nothing)
+Input:  training, validation (index.csv of truths) of a method that is trained on truths; measurement (index.csv), and
+        truth (index.csv) if training.csv is to say how far the estimates are from it, of one that is trained on the
+        image it restores; start (weights to start from, or nothing), start_run (run.json of those, or nothing)
 Output: weights (weights.pt), training (training.csv, one line a validation), run (run.json)
 """
 
@@ -11,30 +12,41 @@ import _step
 
 
 def train(step: _step.Step) -> None:
-    from reconbench.images import read_index
     from reconbench.results.provenance import OK, read_status
-    from reconbench.steps.training import already_trained, data_digest, train_networks
+    from reconbench.steps.training import already_trained, train_networks
     from reconbench.training.checkpoints import folder_beside
     from reconbench.training.records import write_training
-    from reconbench.training.weights import write_weights
+    from reconbench.training.weights import number_of_weights, write_weights
 
     started_from = next((read_status(run) for run in step.inputs["start_run"]), OK)
     if started_from != OK:
         failed(step, f"the training it starts from failed: {started_from}")
         return
-    training, validation = read_index(step.input("training")), read_index(step.input("validation"))
-    start = next(iter(step.inputs["start"]), None)
-    data = data_digest(training, validation, start)
-    if already_trained(step.outputs, step.spec, step.code, data):
+    data = training_data(step)
+    if already_trained(step.outputs, step.spec, step.code, data.digest):
         return
     folder = folder_beside(step.outputs["run"])
     networks, progress, checkpoint = train_networks(
-        step.spec, step.code, training, validation, start, folder, step.device, step.checkpoint_seconds
+        step.spec, step.code, data, folder, step.device, step.checkpoint_seconds
     )
     write_weights(step.outputs["weights"], networks, about(step.spec))
     write_training(step.outputs["training"], progress.lines)
-    step.write_run(seconds=progress.seconds, training={"data": data, **progress.facts()})
+    facts = {"data": data.digest, "parameters": number_of_weights(networks), **progress.facts()}
+    step.write_run(seconds=progress.seconds, training=facts)
     checkpoint.remove()
+
+
+def training_data(step: _step.Step):
+    from reconbench.images import read_index, shard
+    from reconbench.steps.scoring import paired
+    from reconbench.steps.training import TrainingData
+
+    start = next(iter(step.inputs["start"]), None)
+    if not step.inputs["measurement"]:
+        return TrainingData(read_index(step.input("training")), read_index(step.input("validation")), start=start)
+    (measurement,) = shard(read_index(step.input("measurement")), step.spec["part"])
+    truths = [record for index in step.inputs["truth"] for record in read_index(index)]
+    return TrainingData(measurement=measurement, truth=paired([measurement], truths)[0], start=start)
 
 
 def about(spec: dict) -> dict:

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from reconbench import catalogue
-from reconbench.config import learning
+from reconbench.config import learning, showing
 from reconbench.config.benchmark import Benchmark, LoadedStudy
 from reconbench.config.messages import faults, nearest, unknown
 from reconbench.config.models import ORACLE, SPLITS, Dataset, Figure, ProblemDefinition, Run, Table, Variant
@@ -183,6 +183,8 @@ class Checks:
                 yield from learning.of_learning(self, (*at, "variants"), key, "tuned", variant.train_on or name)
             if method.METHOD.trained_on == "truth":
                 yield from learning.of_learning(self, (*at, "variants"), key, "trained", variant.train_on or name)
+            if method.METHOD.trained_on == "measurement":
+                yield from learning.of_single_image(self, at, key, run, name)
         dataset = self.datasets.get(problem.measured or problem.dataset or "")
         images = self.images_of(dataset, "test")
         if images == 0:
@@ -209,6 +211,7 @@ class Checks:
             here = (*at, "sections", index)
             scored = not set(table.metrics) <= set(TRAINING_COLUMNS)
             yield from self.of_pairs(here, section.problems, section.variants, table.metrics, scored)
+            yield from showing.of_oracle_stopped(here, section, table.metrics, self.variants)
         if table.published is not None and not (folder / "published" / table.published).is_file():
             shipped = [path.name for path in (folder / "published").glob("*.csv")]
             yield (*at, "published"), unknown("file of published numbers", table.published, shipped)
@@ -220,13 +223,16 @@ class Checks:
             yield (*at, "kind"), unknown("kind of figure", figure.kind, kinds)
             return
         wrong = list(self.of_parameters((*at, "params"), kinds[figure.kind], figure.params))
+        wrong += showing.of_presence(at, figure, kinds[figure.kind].FIGURE)
+        wrong += showing.of_own_variants(at, figure, kinds[figure.kind].FIGURE)
         yield from wrong
         # A kind may know more of what fits its figures than single parameters tell.
         if not wrong and hasattr(kinds[figure.kind], "faults"):
             params = kinds[figure.kind].Params.model_validate(figure.params)
             yield from (((*at, "params"), fault) for fault in kinds[figure.kind].faults(figure.variants, params))
         scored = kinds[figure.kind].FIGURE.reads != {"training"}
-        yield from self.of_pairs(at, figure.problems, figure.variants, figure.metrics, scored)
+        for heading, problem in figure.problems.items():
+            yield from self.of_pairs(at, {heading: problem}, figure.variants_of(heading), figure.metrics, scored)
 
     def of_pairs(
         self, at: Location, problems: Mapping[str, str], variants: list[str], metrics: Iterable[str], scored: bool

@@ -3,9 +3,11 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
+from pydantic import ValidationError
+
 from reconbench import catalogue
 from reconbench.config.messages import unknown
-from reconbench.config.models import Dataset, ProblemDefinition, Variant
+from reconbench.config.models import Dataset, ProblemDefinition, Run, Variant
 from reconbench.config.sources import Fault, Location
 
 
@@ -25,6 +27,16 @@ class Known(Protocol):
         """Find parameters that a file's `Params` refuses."""
         ...
 
+    def scored(self, problem: str, variant: str) -> Run | None:
+        """Return the run that scores a pair."""
+        ...
+
+
+def _is_of_one_image(checks: Known, variant: Variant) -> bool:
+    """Whether a variant trains one network for each image."""
+    method = checks.methods.get(variant.method)
+    return method is not None and method.METHOD.trained_on == "measurement"
+
 
 def of_start(checks: Known, at: Location, name: str, variant: Variant) -> Iterator[Fault]:
     """Find weights to start from that nothing trains, that cannot fit, or that wait for themselves."""
@@ -38,6 +50,9 @@ def of_start(checks: Known, at: Location, name: str, variant: Variant) -> Iterat
     yield from of_learning(checks, (*at, "problem"), start.variant, "trained", start.problem, instead)
     if start.variant not in checks.variants:
         yield (*at, "variant"), unknown("variant", start.variant, checks.variants)
+        return
+    if _is_of_one_image(checks, checks.variants[start.variant]):
+        yield (*at, "variant"), f"variant '{start.variant}' is trained for one image at a time; start from another"
         return
     other = checks.variants[start.variant].method
     if other != variant.method:
@@ -100,6 +115,38 @@ def of_learning(
             )
 
 
+def of_single_image(checks: Known, at: Location, name: str, run: Run, problem: str) -> Iterator[Fault]:
+    """Find a variant that trains one network an image, where it cannot."""
+    variant, definition = checks.variants[name], checks.problems[problem]
+    images = checks.images_of(checks.datasets.get(definition.measured or definition.dataset or ""), "test")
+    if images is not None and run.shards != images:
+        yield (
+            (*at, "shards"),
+            f"variant '{name}' trains one network for each image, so that a shard is one image; "
+            f"problem '{problem}' has {images} test images: give the run `shards: {images}`",
+        )
+    if variant.train_on is not None:
+        yield (
+            (*at, "variants"),
+            f"variant '{name}' is trained on the measurement that it restores; leave its `train_on` out",
+        )
+    training = getattr(_valid(checks, variant), "training", None)
+    if training is not None and training.compare_with_truth and definition.dataset is None:
+        yield (
+            (*at, "variants"),
+            f"variant '{name}' is to be compared with the truth while it is trained, and problem '{problem}' has "
+            "none; leave `compare_with_truth` out",
+        )
+
+
+def _valid(checks: Known, variant: Variant) -> Any:
+    """Return a variant's parameters, None where they are faulty, which is said elsewhere."""
+    try:
+        return checks.methods[variant.method].Params.model_validate(variant.params)
+    except ValidationError:
+        return None
+
+
 def of_trained(checks: Known, at: Location, problem: str, variant: str) -> Iterator[Fault]:
     """Find a variant that is shown for its training and has none."""
     chosen = checks.variants.get(variant)
@@ -107,5 +154,8 @@ def of_trained(checks: Known, at: Location, problem: str, variant: str) -> Itera
         yield (*at, "variants"), unknown("variant", variant, checks.variants)
     elif chosen.method in checks.methods and checks.methods[chosen.method].METHOD.trained_on is None:
         yield (*at, "variants"), f"variant '{variant}' is not trained, and nothing but training is shown here"
+    elif _is_of_one_image(checks, chosen):
+        if checks.scored(problem, variant) is None:
+            yield (*at, "variants"), f"no run trains variant '{variant}' on the test images of problem '{problem}'"
     else:
         yield from of_learning(checks, (*at, "variants"), variant, "trained", chosen.train_on or problem)

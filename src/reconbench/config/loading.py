@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from reconbench.config.benchmark import Benchmark, LoadedStudy
 from reconbench.config.checks import check
 from reconbench.config.messages import faults, nearest
-from reconbench.config.models import Configuration, Figure, Study, StudyFile, Table
+from reconbench.config.models import Configuration, Figure, Run, Study, StudyFile, Table, TableSection
 from reconbench.config.sources import Source, merged
 from reconbench.errors import ConfigurationError
 
@@ -88,32 +88,46 @@ def _without(benchmark: Benchmark, methods: set[str]) -> Benchmark:
         return benchmark
     gone = {name for name, variant in benchmark.variants.items() if variant.method in methods}
 
-    def without(part: Any) -> Any:
-        return part.model_copy(update={"variants": [name for name in part.variants if name not in gone]})
+    def left(names: list[str]) -> list[str]:
+        return [name for name in names if name not in gone]
+
+    def left_by_heading(lists: Mapping[str, list[str]]) -> dict[str, list[str]]:
+        return {heading: kept for heading, names in lists.items() if (kept := left(names))}
+
+    def kept_run(run: Run) -> Run:
+        return run.model_copy(update={"variants": left(run.variants)})
+
+    def kept_section(section: TableSection) -> TableSection:
+        update = {"variants": left(section.variants), "oracle_stopped": left(section.oracle_stopped)}
+        return section.model_copy(update=update)
 
     def kept_table(table: Table) -> Table:
-        sections = [section for section in map(without, table.sections) if section.variants]
+        sections = [section for section in map(kept_section, table.sections) if section.variants]
         return table.model_copy(update={"sections": sections})
 
     def kept_figure(figure: Figure) -> Figure:
-        """Return a figure whose groups of variants, where it has any, lack them too."""
-        if "groups" not in figure.params:
-            return without(figure)
-        left = {
-            heading: [name for name in names if name not in gone] for heading, names in figure.params["groups"].items()
-        }
-        groups = {heading: names for heading, names in left.items() if names}
-        return without(figure).model_copy(update={"params": {**figure.params, "groups": groups}})
+        """Return a figure that lacks them in its groups and under its headings too, where it has any."""
+        update: dict[str, Any] = {}
+        if "groups" in figure.params:
+            update["params"] = {**figure.params, "groups": left_by_heading(figure.params["groups"])}
+        if figure.own_variants is None:
+            return figure.model_copy(update={**update, "variants": left(figure.variants)})
+        variants = left_by_heading(figure.own_variants)
+        empty = figure.own_variants.keys() - variants
+        problems = {heading: problem for heading, problem in figure.problems.items() if heading not in empty}
+        return figure.model_copy(update={**update, "variants": variants, "problems": problems})
 
     def kept(study: Study) -> Study:
         """Return a study without what would be empty."""
-        runs = {name: without(run) for name, run in study.runs.items()}
+        runs = {name: kept_run(run) for name, run in study.runs.items()}
         tables = {name: kept_table(table) for name, table in study.tables.items()}
         figures = {name: kept_figure(figure) for name, figure in study.figures.items()}
         update = {
             "runs": {name: run for name, run in runs.items() if run.variants},
             "tables": {name: table for name, table in tables.items() if table.sections},
-            "figures": {name: figure for name, figure in figures.items() if figure.variants},
+            "figures": {
+                name: figure for name, figure in figures.items() if figure.variants or not study.figures[name].variants
+            },
         }
         return study.model_copy(update=update)
 

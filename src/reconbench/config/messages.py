@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from reconbench.config.sources import Location
 
 # Parts that pydantic adds to the location of a fault inside a union or behind a validator.
-_TAG = re.compile(r"^(int|float|str|bool|list\[.*|literal\[.*|function-.*|constrained-.*|nullable.*)$")
+_TAG = re.compile(r"^(int|float|str|bool|list\[.*|dict\[.*|literal\[.*|function-.*|constrained-.*|nullable.*)$")
 
 
 def nearest(name: Any, valid: Iterable[str]) -> str:

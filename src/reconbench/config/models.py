@@ -180,8 +180,8 @@ class Display(Section):
     """Factor for display: 1000 for a mean squared error times 10^3. The csv keeps the plain value."""
     digits: int = Field(2, ge=0, le=8)
     """Digits after the decimal point."""
-    spread: bool = False
-    """Whether the standard deviation over the images is shown."""
+    spread: bool | Literal["repetitions"] = False
+    """Whether the standard deviation over the images is shown, or that over the repetitions of the training."""
 
 
 class TableSection(Section):
@@ -193,12 +193,19 @@ class TableSection(Section):
     """The groups of columns: heading to problem."""
     variants: Names
     """The rows."""
+    oracle_stopped: Names = []
+    """Rows of one method that differ in where they stop; the best of them by the first metric is marked so."""
     statistics: Literal["corrected", "as_published"] = "corrected"
     """Plain mean and standard deviation, or those of paper 002's script (values clipped and imputed first)."""
     published: bool = True
     """Whether published numbers stand beside this block."""
     notes: Texts = []
     """Sentences under the block."""
+
+    @property
+    def pairs(self) -> list[tuple[str, str]]:
+        """Problem and variant of all that is shown."""
+        return [(problem, variant) for problem in self.problems.values() for variant in self.variants]
 
 
 class Table(Section):
@@ -211,7 +218,8 @@ class Table(Section):
     sections: list[TableSection]
     """Blocks of rows."""
     metrics: dict[Name, Display]
-    """The columns of each problem. `time_ms` stands for milliseconds an image."""
+    """The columns of each problem. `time_ms` stands for milliseconds an image; of training there are
+    `training_seconds`, `steps_per_second`, `parameters`, `validation_error` and `last_validation_error`."""
     published: OptionalText = None
     """A csv file with published numbers, in the folder `published` beside the study."""
     same_data: bool = False
@@ -231,14 +239,30 @@ class Figure(Section):
     """Caption."""
     source: str = ""
     """The paper and its figure."""
-    problems: dict[str, Name]
-    """What the panels or groups show: heading to problem."""
-    variants: Names
-    """The variants drawn."""
+    problems: dict[str, Name] = Field(default_factory=dict)
+    """What the panels or groups show: heading to problem. A kind that draws timings has none."""
+    variants: Names | dict[str, Names] = []
+    """The variants drawn; a map from heading to its own where problems differ."""
     metrics: dict[Name, Display] = Field(default_factory=dict)
     """The metrics drawn, where the kind draws any."""
     params: dict[str, Any] = Field(default_factory=dict)
     """Parameters of the kind."""
+
+    @property
+    def own_variants(self) -> dict[str, list[str]] | None:
+        """The variants of each heading, where problems have their own; None where all have the same."""
+        return self.variants if isinstance(self.variants, dict) else None
+
+    def variants_of(self, heading: str) -> list[str]:
+        """Return the variants drawn of the problem under a heading."""
+        return self.variants if self.own_variants is None else self.own_variants.get(heading, [])
+
+    @property
+    def pairs(self) -> list[tuple[str, str]]:
+        """Problem and variant of all that is drawn."""
+        return [
+            (problem, variant) for heading, problem in self.problems.items() for variant in self.variants_of(heading)
+        ]
 
 
 class Study(Section):
@@ -277,7 +301,7 @@ class StudyFile(Study):
 class Configuration(Study):
     """config.yaml: what to run, and datasets, problems and variants of your own, in the form of a study."""
 
-    studies: Texts = ["em_denoising", "deconvolution_2d"]
+    studies: Texts = ["em_denoising", "deconvolution"]
     """Studies to run: names in workflow/studies, or paths of YAML files."""
     scale: Literal["tiny", "small", "paper"] = "small"
     """How much of it: `tiny` for tests, `small` for a laptop, `paper` as published."""

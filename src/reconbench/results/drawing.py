@@ -1,6 +1,7 @@
 """A figure from its spec: what it may draw is read here, the drawing is done by its kind."""
 
 import csv
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +11,17 @@ from reconbench import catalogue
 from reconbench.errors import UserError
 from reconbench.images import ImageRecord, read_index
 from reconbench.results import style
-from reconbench.results.scores import Line, Pair, place, read_by_pair
+from reconbench.results.scores import Line, Pair, place, read_by_pair, read_scores
 
 Records = dict[str, ImageRecord]
+
+
+@dataclass(frozen=True)
+class Timings:
+    """What was timed for a figure: the lines of timings.csv, as texts, and run.json."""
+
+    lines: list[dict[str, str]]
+    run: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -28,11 +37,13 @@ class FigureData:
     truths, measurements : dict
         For each problem the images of its test split, by name; no entry in `truths` where a problem has none.
     training : dict
-        For each pair of a trained variant its repetitions, in each the lines of training.csv; none where the training
-        failed. They are of the problem that the variant was trained on.
+        For each pair of a trained variant its trainings, of each the lines of training.csv; none where the training
+        failed. There is one a repetition, and one an image where each has a network of its own. They are of the problem that the variant was trained on.
     errors : dict
         For each pair its maps of mean absolute errors, by the name of the shard; those of the first repetition. None
         where a shard has no map.
+    timings : Timings or None
+        What was timed for this figure.
     """
 
     scores: dict[Pair, list[list[Line]]]
@@ -41,6 +52,7 @@ class FigureData:
     measurements: dict[str, Records]
     training: dict[Pair, list[list[Line]]]
     errors: dict[Pair, Records]
+    timings: Timings | None
 
 
 def draw_figure(
@@ -51,6 +63,7 @@ def draw_figure(
     measurements: Sequence[Path],
     training: Sequence[Path],
     errors: Sequence[Path],
+    timings: Sequence[Path],
     outputs: Mapping[str, Path],
 ) -> None:
     """Draw a figure and write it as svg and png, with a csv of what is drawn.
@@ -69,6 +82,8 @@ def draw_figure(
         The training.csv of every repetition of every trained row, in ``<trained on>/<variant>/<repetition>/<part>/``.
     errors : sequence of Path
         The errors.csv of every part of every row, in ``<problem>/<variant>/<repetition>/<part>/``.
+    timings : sequence of Path
+        The timings.csv and the run.json of what was timed for the figure, or nothing.
     outputs : mapping
         Paths for `svg`, `png` and `csv`.
     """
@@ -81,6 +96,7 @@ def draw_figure(
         *read_images(spec, truths, measurements),
         read_training(spec, training),
         read_errors(errors),
+        read_timings(timings),
     )
     kind = catalogue.figure_kinds()[spec["definition"]["kind"]]
     with matplotlib.rc_context({**matplotlib.rcParamsDefault, **style.SETTINGS, "backend": "agg"}):
@@ -121,7 +137,10 @@ def read_training(spec: Mapping[str, Any], paths: Sequence[Path]) -> dict[Pair, 
         If some are given, but none of a trained row.
     """
     # A training that several problems share is listed once for each.
-    curves = read_by_pair(dict.fromkeys(paths))
+    curves: dict[Pair, list[list[Line]]] = {}
+    for path in dict.fromkeys(paths):
+        problem, variant, _ = place(path)
+        curves.setdefault((problem, variant), []).append(read_scores(path))
     trained = [row for row in spec["rows"] if curves and row["trained_on"]]
     for row in trained:
         if (row["trained_on"], row["variant"]) not in curves:
@@ -129,6 +148,15 @@ def read_training(spec: Mapping[str, Any], paths: Sequence[Path]) -> dict[Pair, 
                 f"no training.csv was given for variant '{row['variant']}' on problem '{row['trained_on']}'"
             )
     return {(row["problem"], row["variant"]): curves[row["trained_on"], row["variant"]] for row in trained}
+
+
+def read_timings(paths: Sequence[Path]) -> Timings | None:
+    """Read a timings.csv and the run.json beside it, None where none are given."""
+    if not paths:
+        return None
+    table, run = paths
+    with open(table, newline="", encoding="utf-8") as file:
+        return Timings(list(csv.DictReader(file)), json.loads(run.read_text(encoding="utf-8")))
 
 
 def read_images(

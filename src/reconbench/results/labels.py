@@ -9,17 +9,20 @@ from reconbench.config.models import ORACLE
 ORACLE_TITLE = "truth (oracle)"
 IDENTITY = "identity"
 TIME = "time_ms"
-# Columns that come from the training of a row: words, and which way is better.
+# Columns that come from the training of a row: words, and which way is better, "" where neither is.
 _OF_TRAINING = {
     "training_seconds": ("training (s)", "lower"),
     "steps_per_second": ("steps per second", "higher"),
+    "parameters": ("parameters", ""),
     "validation_error": ("validation error", "lower"),
     "last_validation_error": ("last validation error", "lower"),
 }
 TRAINING_COLUMNS = tuple(_OF_TRAINING)
 # Those of them that another machine, or other jobs beside, would change.
 TRAINING_TIMES = ("training_seconds", "steps_per_second")
-ARROWS = {"higher": "↑", "lower": "↓"}
+# Counts: in plain units they have no decimals.
+WHOLE = ("parameters",)
+ARROWS = {"higher": "↑", "lower": "↓", "": ""}
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 Variants = Mapping[str, Mapping[str, Any]]
@@ -70,14 +73,14 @@ def is_of_training(metric: str) -> bool:
 
 
 def better(metric: str) -> str:
-    """Return which way is better, ``"higher"`` or ``"lower"``."""
+    """Return which way is better, ``"higher"`` or ``"lower"``; ``""`` of a column that is no merit."""
     if is_of_training(metric):
         return _OF_TRAINING[metric][1]
     return "lower" if metric == TIME else catalogue.get_metric(metric).METRIC.better
 
 
 def metric_title(metric: str, title: str = "", scale: float = 1.0) -> str:
-    """Return the head of a metric's column: words, factor of display, unit, and an arrow to the better side.
+    """Return the head of a metric's column: words, factor of display, unit, and an arrow to the better side, if any.
 
     Parameters
     ----------
@@ -87,7 +90,12 @@ def metric_title(metric: str, title: str = "", scale: float = 1.0) -> str:
     scale : float
         Factor of display.
     """
-    return f"{title or _own_title(metric, scale)} {ARROWS[better(metric)]}"
+    return f"{title or _own_title(metric, scale)} {ARROWS[better(metric)]}".rstrip()
+
+
+def metric_name(metric: str, title: str = "") -> str:
+    """Return the words for a metric of estimates in a sentence: those given, or its own."""
+    return title or catalogue.get_metric(metric).METRIC.title
 
 
 def value_words(metric: str, value: float, title: str, scale: float, digits: int) -> str:

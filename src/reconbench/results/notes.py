@@ -36,8 +36,8 @@ def about(spec: Spec) -> list[str]:
     return [*lines, *filter(None, [definition["data_note"]])]
 
 
-def of_block(section: Spec, rows: Sequence["Row"], spec: Spec) -> list[str]:
-    """Return the notes under a block: number of images, statistics, what is undefined, and the study's own notes."""
+def of_block(section: Spec, rows: Sequence["Row"], spec: Spec, oracle_stopped: bool) -> list[str]:
+    """Return the notes under a block: number of images, statistics, a choice by the truth, and the study's own."""
     scored = any(result.images is not None for row in rows for result in row.results)
     found = [_numbers(section, rows)] if scored else []
     if section["statistics"] == "as_published":
@@ -47,6 +47,8 @@ def of_block(section: Spec, rows: Sequence["Row"], spec: Spec) -> list[str]:
     readings = {spec["problems"][problem]["reading"] for problem in section["problems"].values()}
     if "as_published" in readings:
         found.append("Noise, target and metrics follow the authors' code to the letter (reading as_published).")
+    if oracle_stopped:
+        found.append(_oracle_stopped(section, spec))
     return [*found, *section["notes"]]
 
 
@@ -80,6 +82,19 @@ def _numbers(section: Spec, rows: Sequence["Row"]) -> str:
         return f"n = {count} image{'' if count == 1 else 's'}."
     found = zip(section["problems"], first, strict=True)
     return f"{', '.join(f'{heading}: n = {result.images} images' for heading, result in found)}."
+
+
+def _oracle_stopped(section: Spec, spec: Spec) -> str:
+    """Say of which rows one is called oracle-stopped, and by which metric."""
+    metric, display = next(iter(spec["definition"]["metrics"].items()))
+    names = [name for name in section["variants"] if name in section["oracle_stopped"]]
+    rows = f"{len(names)} row{'s' * (len(names) != 1)}"
+    titles = "; ".join(labels.variant_title(name, spec["variants"]) for name in names)
+    where = f" on {next(iter(section['problems']))}" if len(section["problems"]) > 1 else ""
+    return (
+        f"oracle-stopped: of {rows} ({titles}) the one that is best by {labels.metric_name(metric, display['title'])}"
+        f"{where}, chosen with the truth as in the paper; no method may do that."
+    )
 
 
 def _best(columns: Sequence["Column"]) -> list[str]:

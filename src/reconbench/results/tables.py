@@ -3,6 +3,7 @@
 import csv
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -125,12 +126,14 @@ class _Maker:
             )
             for variant in section["variants"]
         ]
+        stopped = self._oracle_stopped(section, rows)
+        rows = [replace(row, method=f"{row.method}, oracle-stopped") if row is stopped else row for row in rows]
         return Block(
             title=section["title"],
             groups=list(section["problems"]),
             rows=rows,
             best=self._best(rows),
-            notes=notes.of_block(section, rows, self.spec),
+            notes=notes.of_block(section, rows, self.spec, stopped is not None),
         )
 
     def _result(self, section: Spec, problem: str, variant: str) -> Result:
@@ -180,6 +183,19 @@ class _Maker:
                 best |= {place for place, value in shown.items() if value == choose(shown.values())}
         return frozenset(best)
 
+    def _oracle_stopped(self, section: Spec, rows: Sequence[Row]) -> Row | None:
+        """Return the best, on the first problem, of the rows that the section lists; None where none has a number."""
+        means = {
+            row.variant: ours.mean
+            for row in rows
+            if row.variant in section["oracle_stopped"]
+            and (ours := self._competing(row.results[0], self.columns[0].metric)) is not None
+        }
+        if not means:
+            return None
+        choose = max if labels.better(self.columns[0].metric) == "higher" else min
+        return choose((row for row in rows if row.variant in means), key=lambda row: means[row.variant])
+
     def _competing(self, result: Result, metric: str) -> Summary | None:
         """Return what a row brings to the contest for the best; a time that others shared does not enter."""
         ours = result.cells[metric].ours
@@ -212,4 +228,5 @@ def _summary(
 
 def _column(metric: str, display: Spec) -> Column:
     title = labels.metric_title(metric, display["title"], display["scale"])
-    return Column(metric, title, display["scale"], display["digits"], display["spread"])
+    digits = 0 if metric in labels.WHOLE and display["scale"] == 1 else display["digits"]
+    return Column(metric, title, display["scale"], digits, display["spread"])

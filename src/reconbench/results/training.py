@@ -13,6 +13,7 @@ Run = Mapping[str, Any]
 # Where run.json has what a column shows; the seconds stand outside of what it tells of a training.
 _KEYS = {
     "steps_per_second": "steps_per_second",
+    "parameters": "parameters",
     "validation_error": "best_validation_error",
     "last_validation_error": "last_validation_error",
 }

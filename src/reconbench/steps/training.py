@@ -1,40 +1,61 @@
-"""From truths to trained weights: what a spec says, brought to the loop."""
+"""From truths, or from a measurement, to trained weights: what a spec says, brought to the loop."""
 
 import hashlib
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
+import numpy as np
+
 from reconbench import catalogue
-from reconbench.contracts import Problem
+from reconbench.contracts import Parameters, Problem
 from reconbench.images import ImageRecord, sha256_of
 from reconbench.results.provenance import OK
-from reconbench.steps.measuring import build_forward
+from reconbench.steps.measuring import build_forward, scored_against
 from reconbench.training.checkpoints import Checkpoint
 from reconbench.training.loop import Progress, Task, train
 from reconbench.training.sampling import Images, Instrument, Sampler
+from reconbench.training.single_image import SingleImageSampler
 
 Spec = Mapping[str, Any]
 
 
-def data_digest(training: Sequence[ImageRecord], validation: Sequence[ImageRecord], start: Path | None) -> str:
-    """Return what names the data of a training: the images of both splits, and the weights it starts from."""
-    parts = [*(record.sha256 for record in training), "", *(record.sha256 for record in validation)]
-    parts += [sha256_of(start)] if start else []
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+@dataclass(frozen=True)
+class TrainingData:
+    """What a training sees: truths of two splits that it measures anew, or the one measurement to be restored.
+
+    Attributes
+    ----------
+    training, validation : sequences of ImageRecord
+        Truths; none where it is trained on a measurement.
+    measurement : ImageRecord or None
+    truth : ImageRecord or None
+        Of the measurement, if training.csv is to say how far the estimates are from it.
+    start : Path or None
+        Weights to start from.
+    """
+
+    training: Sequence[ImageRecord] = ()
+    validation: Sequence[ImageRecord] = ()
+    measurement: ImageRecord | None = None
+    truth: ImageRecord | None = None
+    start: Path | None = None
+
+    @property
+    def digest(self) -> str:
+        """What names these data: the images, and the weights to start from."""
+        parts = [*(record.sha256 for record in self.training), "", *(record.sha256 for record in self.validation)]
+        parts += [record.sha256 for record in (self.measurement, self.truth) if record is not None]
+        parts += [sha256_of(self.start)] if self.start else []
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
 def train_networks(
-    spec: Spec,
-    code: str,
-    training: Sequence[ImageRecord],
-    validation: Sequence[ImageRecord],
-    start: Path | None,
-    folder: Path,
-    device: str,
-    checkpoint_seconds: float,
+    spec: Spec, code: str, data: TrainingData, folder: Path, device: str, checkpoint_seconds: float
 ) -> tuple[Any, Progress, Checkpoint]:
     """Train what a spec says.
 
@@ -44,10 +65,7 @@ def train_networks(
         `method`, `params`, `kind`, `forward`, `noise`, `target`, `problem`, `repetition`, `variant`, `seed`.
     code : str
         Digest of the code.
-    training, validation : sequences of ImageRecord
-        Truths of the two splits.
-    start : Path or None
-        Weights to start from.
+    data : TrainingData
     folder : Path
         Of the checkpoint.
     device : {"cpu", "cuda"}
@@ -66,27 +84,74 @@ def train_networks(
     told = method.METHOD.told
     forward = build_forward(spec["forward"])
     problem = Problem(kind=spec["kind"], forward_model=forward if "forward model" in told else None, told=told)
-    instrument = Instrument(forward, spec["noise"], spec["target"])
+    shared = {"method": method, "params": params, "problem": problem, "seed": spec["seed"], "device": device}
+    prepare = _on_truths if data.measurement is None else _on_measurement
+    task = prepare(spec, data, forward, {**shared, "title": spec["variant"]})
+    checkpoint = Checkpoint(folder, {"parameters": _digest_of(spec), "code": code, "data": data.digest})
+    networks, progress = train(task, checkpoint, checkpoint_seconds, data.start)
+    return networks, progress, checkpoint
+
+
+def _on_truths(spec: Spec, data: TrainingData, forward: Any, shared: dict[str, Any]) -> Task:
+    """Return the training on patches of truths, measured anew at each step."""
+    settings = shared["params"].training
     # The same for all variants: they see the same patches with the same noise, and start from the same draws.
     address = ("train", spec["problem"], spec["repetition"])
-    shared = {"instrument": instrument, "settings": params.training, "seed": spec["seed"], "device": device}
-    task = Task(
-        method=method,
-        params=params,
-        problem=problem,
-        training=Sampler(
-            Images(training), address=(*address, "training"), augmentation=params.training.augmentation, **shared
-        ),
-        validation=Sampler(Images(validation), address=(*address, "validation"), augmentation=False, **shared),
-        seed=spec["seed"],
+    sampling = {
+        "instrument": Instrument(forward, spec["noise"], spec["target"]),
+        "settings": settings,
+        "seed": spec["seed"],
+        "device": shared["device"],
+    }
+    training, validation = Images(data.training), Images(data.validation)
+    return Task(
+        **shared,
+        training=Sampler(training, address=(*address, "training"), augmentation=settings.augmentation, **sampling),
+        validation=Sampler(validation, address=(*address, "validation"), augmentation=False, **sampling),
         address=address,
-        device=device,
-        title=spec["variant"],
     )
-    key = {"parameters": _digest_of(spec), "code": code, "data": data_digest(training, validation, start)}
-    checkpoint = Checkpoint(folder, key)
-    networks, progress = train(task, checkpoint, checkpoint_seconds, start)
-    return networks, progress, checkpoint
+
+
+def _on_measurement(spec: Spec, data: TrainingData, forward: Any, shared: dict[str, Any]) -> Task:
+    """Return the training on patches of the measurement that is to be restored."""
+    settings, record = shared["params"].training, data.measurement
+    address = ("train", spec["problem"], spec["repetition"], record.name)
+    measurement = record.load()
+
+    def sampler(augmentation: bool) -> SingleImageSampler:
+        # One address, so that training leaves out the very pixels that validation has to itself.
+        return SingleImageSampler(
+            record.name,
+            measurement,
+            settings,
+            getattr(forward, "kernel", None),
+            spec["seed"],
+            address,
+            shared["device"],
+            augmentation,
+        )
+
+    validated = hasattr(shared["method"], "validate")
+    truth = None if data.truth is None else scored_against(data.truth.load(), measurement, spec["target"])
+    return Task(
+        **shared,
+        training=sampler(settings.augmentation),
+        validation=sampler(False) if validated else None,
+        address=address,
+        distance=None if truth is None else _distance(shared, measurement, truth),
+    )
+
+
+def _distance(shared: Mapping[str, Any], measurement: np.ndarray, truth: np.ndarray) -> Callable[[Any], float]:
+    """Return the function from networks to the mean squared error of their estimate."""
+    method: ModuleType = shared["method"]
+    params: Parameters = shared["params"]
+
+    def distance(networks: Any) -> float:
+        estimate = method.restore(measurement, shared["problem"], params, shared["device"], networks)
+        return float(np.mean((estimate.astype(np.float64) - truth) ** 2))
+
+    return distance
 
 
 def already_trained(outputs: Mapping[str, Path], spec: Spec, code: str, data: str) -> bool:

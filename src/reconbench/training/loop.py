@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -19,6 +19,7 @@ from reconbench.randomness import words
 from reconbench.training.checkpoints import Checkpoint
 from reconbench.training.sampling import Sampler
 from reconbench.training.settings import Phase, Training
+from reconbench.training.single_image import SingleImageSampler
 from reconbench.training.weights import build_networks, load_into, read_weights
 
 ONLY = "network"
@@ -37,12 +38,18 @@ class Progress:
     """Steps since the last line."""
     best_error: float = float("inf")
     best: dict[str, Any] | None = None
+    stale: int = 0
+    """Validations since the best one."""
+    waited: int = 0
+    """Validations since the best one or since the learning rate was lowered."""
+    rate: float = 1.0
+    """What a plateau has made of the learning rates so far, as a factor."""
     seconds: float = 0.0
 
     def facts(self) -> dict[str, Any]:
         """Return what run.json tells of a training."""
         per_second = self.step / self.seconds if self.seconds else None
-        errors = [line["validation_error"] for line in self.lines]
+        errors = [error for line in self.lines if (error := line["validation_error"]) is not None]
         return {
             "steps": self.step,
             "steps_per_second": per_second,
@@ -53,17 +60,21 @@ class Progress:
 
 @dataclass(frozen=True)
 class Task:
-    """One training: a method with its parameters, on what it is trained and validated, and where."""
+    """One training: a method with its parameters, on what it is trained and validated, and where.
+
+    `distance` returns how far the estimates of networks are from a truth, for training.csv to note; nothing goes by it.
+    """
 
     method: ModuleType
     params: Parameters
     problem: Problem
-    training: Sampler
-    validation: Sampler
+    training: Sampler | SingleImageSampler
+    validation: Sampler | SingleImageSampler | None
     seed: int
     address: tuple[str | int, ...]
     device: str
     title: str
+    distance: Callable[[torch.nn.Module], float] | None = None
 
     @property
     def settings(self) -> Training:
@@ -101,7 +112,8 @@ def train(
     """
     if task.settings.steps:
         task.training.check()
-        task.validation.check()
+        if task.validation is not None:
+            task.validation.check()
     with torch.random.fork_rng():
         torch.manual_seed(words(*task.address, task.seed, "weights")[0])
         networks = build_networks(task.method, task.problem, task.params)
@@ -130,6 +142,7 @@ class _Loop:
         self.parameters = {name: list(part.parameters()) for name, part in parts.items()}
         self.optimisers = {name: _optimiser(self.settings, group) for name, group in self.parameters.items()}
         self.progress = Progress()
+        self.aside = 0.0
 
     def resume(self) -> None:
         """Take up the checkpoint, if there is one of this very training."""
@@ -150,6 +163,8 @@ class _Loop:
     def run(self, signals: list[int]) -> None:
         """Do all steps that are left."""
         progress, settings = self.progress, self.settings
+        if self.given_up:
+            return
         before, started, saved = progress.seconds, time.perf_counter(), time.perf_counter()
         batches = self.task.training.batches(progress.step, settings.steps)
         with bar(settings.steps, f"train {self.task.title}", "step", progress.step) as shown:
@@ -157,15 +172,22 @@ class _Loop:
                 losses = self.step(batch, settings.phase(progress.step))
                 progress.step += 1
                 self.note(losses)
-                progress.seconds = before + time.perf_counter() - started
+                progress.seconds = before + time.perf_counter() - started - self.aside
                 shown.set_postfix_str(" ".join(f"{value:.4g}" for value in losses.values()), refresh=False)
                 shown.update()
+                if self.given_up:
+                    return
                 if signals:
                     self.save()
                     raise StoppedError(signals[0])
                 if time.perf_counter() - saved > self.checkpoint_seconds:
                     self.save()
                     saved = time.perf_counter()
+
+    @property
+    def given_up(self) -> bool:
+        """Whether validation has found nothing better for too long."""
+        return self.settings.patience is not None and self.progress.stale >= self.settings.patience
 
     def step(self, batch: Batch, phase: Phase) -> dict[str, float]:
         """Take one step of every optimiser and return the losses."""
@@ -176,9 +198,10 @@ class _Loop:
             _freeze_normalisation(self.networks)
         with self._arithmetic():
             losses = self._losses(batch)
+        rate = phase.learning_rate * self.progress.rate
         for name, optimiser in self.optimisers.items():
             for group in optimiser.param_groups:
-                group["lr"] = phase.learning_rate
+                group["lr"] = rate
             # Each loss moves its own network only, though it may look through the others.
             gradients = torch.autograd.grad(
                 losses[name], self.parameters[name], retain_graph=len(self.optimisers) > 1, allow_unused=True
@@ -187,6 +210,8 @@ class _Loop:
                 parameter.grad = gradient
         for optimiser in self.optimisers.values():
             optimiser.step()
+        if self.settings.weight_noise:
+            self._shake(rate * self.settings.weight_noise / (1 + self.progress.step))
         return {name: float(loss.detach()) for name, loss in losses.items()}
 
     def note(self, losses: Mapping[str, float]) -> None:
@@ -202,20 +227,45 @@ class _Loop:
         if progress.step % self.settings.validation_every and progress.step != self.settings.steps:
             return
         phase = self.settings.phase(progress.step - 1)
-        error = self.validate()
-        progress.lines.append(
-            {
-                "step": progress.step,
-                "learning_rate": phase.learning_rate,
-                "frozen_normalisation": int(phase.frozen_normalisation),
-                **{_column(name): total / progress.since for name, total in progress.losses.items()},
-                "validation_error": error,
-            }
-        )
+        error = None if self.task.validation is None else self.validate()
+        line = {
+            "step": progress.step,
+            "learning_rate": phase.learning_rate * progress.rate,
+            "frozen_normalisation": int(phase.frozen_normalisation),
+            **{_column(name): total / progress.since for name, total in progress.losses.items()},
+            "validation_error": error,
+        }
+        if self.task.distance is not None:
+            self.networks.eval()
+            # The clock of a training stands still for what only tells of it.
+            started = time.perf_counter()
+            line["distance_from_truth"] = self.task.distance(self.networks)
+            self.aside += time.perf_counter() - started
+        progress.lines.append(line)
         progress.losses, progress.since = {}, 0
-        if self.settings.keep == "best" and error < progress.best_error:
-            progress.best_error = error
-            progress.best = {name: value.detach().clone() for name, value in self.networks.state_dict().items()}
+        if error is not None:
+            self._compare(error)
+
+    def _compare(self, error: float) -> None:
+        """Keep the weights of the smallest error, and lower the learning rate where there was none for long."""
+        progress, plateau = self.progress, self.settings.plateau
+        if error < progress.best_error:
+            progress.best_error, progress.stale, progress.waited = error, 0, 0
+            if self.settings.keep == "best":
+                progress.best = {name: value.detach().clone() for name, value in self.networks.state_dict().items()}
+            return
+        progress.stale += 1
+        progress.waited += 1
+        if plateau is not None and progress.waited >= plateau.patience:
+            progress.rate *= plateau.factor
+            progress.waited = 0
+
+    @torch.no_grad()
+    def _shake(self, deviation: float) -> None:
+        """Add noise to all weights."""
+        for parameters in self.parameters.values():
+            for parameter in parameters:
+                parameter += deviation * torch.randn_like(parameter)
 
     def validate(self) -> float:
         """Return the mean error of the validation batches, always the same ones."""
@@ -231,8 +281,7 @@ class _Loop:
         return float(torch.stack(errors).mean())
 
     def _losses(self, batch: Batch) -> dict[str, torch.Tensor]:
-        measurement = batch.measurement.to(memory_format=_layout(self.settings))
-        batch = Batch(measurement=measurement, target=batch.target)
+        batch = replace(batch, measurement=batch.measurement.to(memory_format=_layout(self.settings)))
         losses = self.task.method.loss(self.networks, batch, self.task.problem, self.task.params)
         return dict(losses) if isinstance(losses, Mapping) else {ONLY: losses}
 

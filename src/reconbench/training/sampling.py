@@ -149,7 +149,7 @@ class Sampler:
         noise = torch.Generator(self.device).manual_seed(words(*self.address, self.seed, "noise", step)[0])
         pairs = [self._pair(truth, inside, draws, noise) for truth, inside in truths]
         measurements, targets = (torch.stack(images) for images in zip(*pairs, strict=True))
-        return Batch(measurement=measurements, target=targets)
+        return Batch(measurement=measurements, target=targets, step=step, generator=noise)
 
     def _pair(
         self, truth: np.ndarray, inside: tuple[slice, ...], draws: np.random.Generator, noise: torch.Generator

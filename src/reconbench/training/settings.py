@@ -22,6 +22,15 @@ class Phase(Parameters):
     """Whether layers of batch normalisation keep their running statistics and normalise by them."""
 
 
+class Plateau(Parameters):
+    """How the learning rate falls where validation finds nothing better."""
+
+    patience: int = Field(ge=1)
+    """Validations without a smaller error after which the learning rate is lowered."""
+    factor: float = Field(gt=0, lt=1)
+    """What it is multiplied by."""
+
+
 class Training(Parameters):
     """What is drawn at each step, and what is done with it."""
 
@@ -37,6 +46,13 @@ class Training(Parameters):
     """Decay of the first moment: Adam's beta 1, the momentum of the other two."""
     weight_decay: float = Field(default=0.0, ge=0)
     """Factor of half the sum of all squared weights, which is added to the loss."""
+    weight_noise: float = Field(default=0.0, ge=0)
+    """Standard deviation, over the learning rate, of what is added to each weight after a step. It falls as one over
+    the number of steps."""
+    plateau: Plateau | None = None
+    """Lower the learning rate where the validation error stays; by default the phases alone say what it is."""
+    patience: int | None = Field(default=None, ge=1)
+    """Validations without a smaller error after which training ends; by default it goes through all phases."""
     augmentation: bool = True
     """Flip patches, and turn square ones by multiples of 90 degrees."""
     normalise: Literal["none", "min_max"] = "none"
@@ -66,6 +82,21 @@ class Training(Parameters):
         raise IndexError("the step lies after the last phase")
 
 
+class SingleImageTraining(Training):
+    """Training on the one measurement that is to be restored: patches of it, and no truth."""
+
+    normalise: Literal["none", "patch", "image"] = "image"
+    """Bring patches to mean 0 and standard deviation 1: each by its own, all by those of the image, or not at all."""
+    place: Literal["random", "corner", "corner_square"] = "random"
+    """Where patches lie: anywhere, or always at the first pixel, there as large as the image allows, or square."""
+    held_out: float = Field(default=0.0, ge=0, lt=1)
+    """Pixels drawn for validation, with replacement, over all pixels. The loss leaves them out."""
+    keep: Literal["best", "last"] = "last"
+    """Which weights are kept: those of the smallest validation loss, or the last ones."""
+    compare_with_truth: bool = False
+    """Note in training.csv how far the estimate is from the truth of the test split. Nothing goes by it."""
+
+
 class Tiling(Parameters):
     """How an image is cut into tiles, so that the memory stays bounded whatever its size."""
 
@@ -75,5 +106,7 @@ class Tiling(Parameters):
     """Pixels thrown away at each edge of a tile. From the reach of the network on, the result is that of one piece."""
     blend: int = Field(default=16, ge=0)
     """Pixels over which neighbouring tiles are faded into each other."""
+    weights: Literal["raised_cosine", "pyramid"] = "raised_cosine"
+    """How they are faded: by raised cosines along each axis, or by the pyramids of Papkov et al. (2023)."""
     batch: int = Field(default=4, ge=1)
     """Tiles at once."""

@@ -77,6 +77,11 @@ def read_weights(path: Path) -> Weights:
     return Weights(json.loads(saved["about"]), saved["state"])
 
 
+def number_of_weights(networks: Any) -> int:
+    """Return how many numbers training moves."""
+    return sum(parameter.numel() for parameter in networks.parameters())
+
+
 def load_into(networks: Any, state: Mapping[str, Any], path: Path) -> None:
     """Put weights into networks.
 

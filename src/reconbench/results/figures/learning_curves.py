@@ -4,7 +4,7 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from pydantic import Field
@@ -43,6 +43,9 @@ class Params(Parameters):
     """Panels in one row."""
     scale: float = Field(1.0, gt=0)
     """Factor of display: 1000 for a mean squared error times 10^3. The csv keeps the plain value."""
+    quantity: Literal["validation_error", "distance_from_truth"] = "validation_error"
+    """The column of training.csv: the error by which training goes, or how far the estimate of the test image is from
+    its truth, by which nothing goes."""
     label: str = "validation error"
     """Words at the axis, with the factor and the unit."""
 
@@ -52,7 +55,8 @@ class _Curve:
     """The validations of one training; none where it failed."""
 
     variant: str
-    repetition: int
+    training: int
+    """Counted from 1: a repetition, or an image where each has a network of its own."""
     steps: np.ndarray
     errors: np.ndarray
     smoothed: np.ndarray
@@ -185,9 +189,9 @@ def _panels(spec: Mapping[str, Any], data: "FigureData", params: Params) -> list
             alone = len(definition["problems"]) == 1
             heading = (group if alone else f"{name}: {group}") if group else name
             curves = [
-                _curve(variant, repetition, lines, params.smoothing)
+                _curve(variant, training, lines, params)
                 for variant in variants
-                for repetition, lines in enumerate(data.training.get((problem, variant), [[]]), start=1)
+                for training, lines in enumerate(data.training.get((problem, variant), [[]]), start=1)
             ]
             titles = {variant: labels.variant_title(variant, spec["variants"]) for variant in variants}
             styles = style.line_styles(variants, set())
@@ -195,13 +199,12 @@ def _panels(spec: Mapping[str, Any], data: "FigureData", params: Params) -> list
     return panels
 
 
-def _curve(variant: str, repetition: int, lines: Sequence[Mapping[str, Any]], smoothing: int) -> _Curve:
-    found = [line for line in lines if line["validation_error"] is not None and np.isfinite(line["validation_error"])]
-    steps, errors, rates = (
-        np.array([line[key] for line in found], float) for key in ("step", "validation_error", "learning_rate")
-    )
-    smoothed = moving_average(errors, smoothing) if found else errors
-    return _Curve(variant, repetition, steps, errors, smoothed, rates)
+def _curve(variant: str, training: int, lines: Sequence[Mapping[str, Any]], params: Params) -> _Curve:
+    quantity = params.quantity
+    found = [line for line in lines if line.get(quantity) is not None and np.isfinite(line[quantity])]
+    steps, errors, rates = (np.array([line[key] for line in found], float) for key in ("step", quantity, "learning_rate"))
+    smoothed = moving_average(errors, params.smoothing) if found else errors
+    return _Curve(variant, training, steps, errors, smoothed, rates)
 
 
 def _shared_phases(spec: Mapping[str, Any], curves: Sequence[_Curve]) -> Sequence[Phase]:
@@ -284,8 +287,8 @@ def _footer(spec: Mapping[str, Any], panels: Sequence[_Panel], params: Params) -
     """Say what is drawn, at which scale, what was trained on another problem, and which variants have no curve."""
     titles = {variant: title for panel in panels for variant, title in panel.titles.items()}
     sentences = [f"Scale {spec['scale']}."]
-    if any(curve.repetition > 1 for panel in panels for curve in panel.drawn):
-        sentences.append("Each repetition of a training has a curve.")
+    if any(curve.training > 1 for panel in panels for curve in panel.drawn):
+        sentences.append("Each training has a curve: one a repetition, or one an image that has a network of its own.")
     if params.smoothing > 1:
         sentences.append(f"Means of {params.smoothing} validations each, the single ones faint behind.")
     if any(panel.phases for panel in panels):
@@ -299,7 +302,7 @@ def _footer(spec: Mapping[str, Any], panels: Sequence[_Panel], params: Params) -
     without = []
     for variant, title in titles.items():
         curves = {
-            (panel.problem, curve.repetition): curve.steps.size
+            (panel.problem, curve.training): curve.steps.size
             for panel in panels
             for curve in panel.curves
             if curve.variant == variant
@@ -315,7 +318,8 @@ def _footer(spec: Mapping[str, Any], panels: Sequence[_Panel], params: Params) -
 def _lines(spec: Mapping[str, Any], panel: _Panel) -> Iterator[dict[str, Any]]:
     """Give the lines of the csv, one a validation, and one without numbers for a training that has none."""
     trained_on = {(row["problem"], row["variant"]): row["trained_on"] for row in spec["rows"]}
-    names = ("step", "validation_error", "smoothed", "learning_rate")
+    quantity = Params.model_validate(spec["definition"]["params"]).quantity
+    names = ("step", quantity, "smoothed", "learning_rate")
     for curve in panel.curves:
         about = {
             "panel": panel.heading,
@@ -323,7 +327,7 @@ def _lines(spec: Mapping[str, Any], panel: _Panel) -> Iterator[dict[str, Any]]:
             "method": panel.titles[curve.variant],
             "variant": curve.variant,
             "trained_on": trained_on.get((panel.problem, curve.variant)) or "",
-            "repetition": curve.repetition,
+            "training": curve.training,
         }
         if not curve.steps.size:
             yield {**about, **dict.fromkeys(names, "")}

@@ -1,0 +1,28 @@
+"""Structural similarity of an estimate whose offset and gain are matched to the truth."""
+
+import numpy as np
+
+from reconbench.contracts import Metric, Parameters
+from reconbench.metrics import ssim
+from reconbench.metrics._matching import matched
+
+METRIC = Metric(
+    name="matched_ssim",
+    title="SSIM, matched",
+    unit="",
+    better="higher",
+    reference="Papkov et al. 2023, doi:10.1007/978-3-031-31438-4_29",
+)
+
+
+class Params(Parameters):
+    """No parameters."""
+
+
+def metric(estimate: np.ndarray, truth: np.ndarray, params: Params) -> float:
+    """Return the mean structural similarity for a range of 1, in as many axes as the images have.
+
+    The truth is normalised by its percentiles 0.1 and 99.9 first, both lose their mean, and the estimate is scaled by
+    least squares (`_matching.matched`, which raises UserError where that cannot be done).
+    """
+    return ssim.metric(*matched(estimate, truth), ssim.Params())
