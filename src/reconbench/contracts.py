@@ -22,10 +22,10 @@ and, where the loss is not what its validation should go by, a third one:
 
     validate(networks, batch, problem, params) -> scalar tensor, smaller is better
 
-Its `Params` has a field `training`, of a class derived from `reconbench.training.settings.Training`; where it is trained
-on the measurement, from `SingleImageTraining` there. `networks` is the module that `network` gave, or a
-torch.nn.ModuleDict of the several; the loop in `training/` does the rest. A method that is trained on the measurement is
-validated only if it has a `validate`.
+Its `Params` has a field `training`, of a class derived from `reconbench.training.settings.Training`; where it is
+trained on the measurement, from `SingleImageTraining` there, and it is validated only if it has a `validate`.
+`networks` is the module that `network` gave, or a torch.nn.ModuleDict of the several; the loop in `training/` does the
+rest.
 
 Nothing here imports torch: that listing all methods takes milliseconds depends on it.
 """

@@ -228,6 +228,7 @@ class Specs:
                         "timed": scored is not None and scored[0].timed,
                         "tuned_on": self.plan.tuned_on(problem, variant),
                         "trained_on": self.plan.trained_on(problem, variant),
+                        "one_network_an_image": self.plan.is_trained_on_measurement(variant),
                     }
                     for problem, variant in pairs
                     for scored in [self.plan.runs.get((problem, variant))]

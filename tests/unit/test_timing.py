@@ -161,7 +161,7 @@ def test_the_figure_shows_both_algorithms_in_images_and_volumes(drawn, tmp_path)
         assert axes.get_yscale() == "log"
         shown = [text.get_text() for text in texts(figure)]
         assert heading in shown
-        assert any(f"patches of {patches} pixels" in text for text in shown)
+        assert any(text.endswith(f" of {patches} pixels") for text in shown)
     small_print = next(text.get_text() for text in texts(figure) if "Medians" in text.get_text())
     assert "A processor, 1 thread, torch 2.99" in small_print
     assert "3 rounds" in small_print

@@ -22,8 +22,8 @@ METHOD = Method(
 
 # Weights of the 3 x 3 kernel that the authors' code broadens the blur by, by the distance from its middle.
 BROADENING = (0.2, 0.14, 0.095)
-# The masked density of the first step, and how fast it goes to that of `masked`.
-FIRST_DENSITY, DENSITY_DECAY = 0.5, 0.995
+# The share of masked pixels at the first step.
+FIRST_DENSITY = 0.5
 INPUT_NOISE, INPUT_NOISE_DECAY = 0.1, 10_000
 
 
@@ -65,8 +65,8 @@ class Tiling(settings.Tiling):
 
     size: int = Field(default=1024, ge=16)
     """Pixels a side of a tile."""
-    margin: int = Field(default=64, ge=0)
-    """Pixels thrown away at each edge of a tile."""
+    margin: int = Field(default=16, ge=0)
+    """Pixels thrown away at each edge of a tile. The network sees further; the authors' code throws away 8 at least."""
     blend: int = Field(default=32, ge=0)
     """Pixels over which neighbouring tiles are faded into each other."""
     batch: int = Field(default=1, ge=1)
@@ -80,6 +80,8 @@ class Params(Parameters):
     """Channels of the first layer."""
     masked: float = Field(default=0.05, gt=0, lt=1)
     """Share of masked pixels that training goes to; it begins with a half."""
+    mask_decay: float = Field(default=0.995, gt=0, lt=1)
+    """How much of the difference to that share is left after a step; a training of few steps needs less."""
     bounds_weight: float = Field(default=0.1, ge=0)
     """Weight of the squared mean distance of the estimate from [0, 1]."""
     broadened: bool = True
@@ -126,7 +128,7 @@ def loss(networks: Any, batch: Batch, problem: Problem, params: Params) -> Any:
     from reconbench.training.masking import independent_mask
 
     x = batch.measurement
-    density = params.masked + (FIRST_DENSITY - params.masked) * DENSITY_DECAY**batch.step
+    density = params.masked + (FIRST_DENSITY - params.masked) * params.mask_decay**batch.step
     mask = independent_mask(x.shape, density, batch.generator)
     noise = torch.randn(x.shape, generator=batch.generator, device=x.device)
     level = INPUT_NOISE / (1 + INPUT_NOISE_DECAY * batch.step / params.training.steps)

@@ -11,7 +11,7 @@ METRIC = Metric(
     title="PSNR, matched",
     unit="dB",
     better="higher",
-    reference="Papkov et al. 2023, doi:10.1007/978-3-031-31438-4_29",
+    reference="Papkov et al. 2023, arXiv:2308.09426",
 )
 
 
@@ -20,7 +20,7 @@ class Params(Parameters):
 
 
 def metric(estimate: np.ndarray, truth: np.ndarray, params: Params) -> float:
-    """Return 10 log10(1 / MSE); of the truth itself some 300 dB or infinity, as the rounding falls.
+    """Return 10 log10(1 / MSE), infinite where the estimate is the truth but for offset and gain.
 
     The truth is normalised by its percentiles 0.1 and 99.9 first, both lose their mean, and the estimate is scaled by
     least squares (`_matching.matched`, which raises UserError where that cannot be done).

@@ -11,7 +11,7 @@ METRIC = Metric(
     title="RMSE, matched",
     unit="",
     better="lower",
-    reference="Papkov et al. 2023, doi:10.1007/978-3-031-31438-4_29",
+    reference="Papkov et al. 2023, arXiv:2308.09426",
 )
 
 

@@ -43,7 +43,7 @@ class PointSpreadConvolution(torch.nn.Module):
 
     Notes
     -----
-    Papkov et al. 2023 (doi:10.1007/978-3-031-31438-4_29, section 2.0.4) convolve in the Fourier domain in training.
+    Papkov et al. 2023 (arXiv:2308.09426, section 2.0.4) convolve in the Fourier domain in training.
     Here forward and backward take two real transforms each, and the last transfer function is kept.
     """
 

@@ -14,7 +14,7 @@ MOMENTUM = 0.003
 class SiameseUNet(torch.nn.Module):
     """A U-Net of three resolutions, with one pre-activation residual unit at each on the way down and up.
 
-    It is the network of Papkov et al. 2023 (doi:10.1007/978-3-031-31438-4_29), section 2.0.1, which is that of Xie et
+    It is the network of Papkov et al. 2023 (arXiv:2308.09426), section 2.0.1, which is that of Xie et
     al. 2020 (Noise2Same). The resolution is halved by convolutions of 2 pixels a side with a stride of 2, and doubled
     by transposed ones. Only these have biases. The output is linear. Weights are drawn as torch does by default.
 
@@ -49,7 +49,9 @@ class SiameseUNet(torch.nn.Module):
     reach = 5 + 4 * 2 + 2 * 4 + (4 - 1)
     """How far, in pixels, a pixel of the input acts on the output along each axis, normalisations evaluated."""
 
-    def __init__(self, dimensions: int, features: int = 96, skip: str = "concatenate", normalisation_momentum: float = MOMENTUM):
+    def __init__(
+        self, dimensions: int, features: int = 96, skip: str = "concatenate", normalisation_momentum: float = MOMENTUM
+    ):
         super().__init__()
         layers = layers_for(dimensions)
         require_known("skip", skip, _JOIN)

@@ -62,14 +62,14 @@ def _shown(cell: Cell, column: Column, kind: Kind, bold: bool) -> Shown:
     if kind == "ours":
         if cell.ours is None:
             return Shown(NOTHING, kind)
-        spread = column.spread and math.isfinite(cell.ours.std)
-        light = f"± {_number(cell.ours.std, column)}" if spread else ""
+        spread = cell.ours.between if column.spread == "repetitions" else cell.ours.std
+        light = f"± {_number(spread, column)}" if column.spread and math.isfinite(spread) else ""
         return Shown(_number(cell.ours.mean, column), kind, light, bold)
     if kind == "difference":
         return Shown(NOTHING if cell.difference is None else _signed(cell.difference, column), kind)
     if cell.published is None:
         return Shown(NOTHING, kind)
-    spread = column.spread and cell.published_std is not None
+    spread = column.spread is True and cell.published_std is not None
     light = f"± {as_printed(scaled(cell.published_std, column.scale))}" if spread else ""
     return Shown(as_printed(scaled(cell.published, column.scale)), kind, light)
 

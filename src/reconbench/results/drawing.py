@@ -38,7 +38,8 @@ class FigureData:
         For each problem the images of its test split, by name; no entry in `truths` where a problem has none.
     training : dict
         For each pair of a trained variant its trainings, of each the lines of training.csv; none where the training
-        failed. There is one a repetition, and one an image where each has a network of its own. They are of the problem that the variant was trained on.
+        failed. There is one a repetition, and one an image where each has a network of its own. They are of the
+        problem that the variant was trained on.
     errors : dict
         For each pair its maps of mean absolute errors, by the name of the shard; those of the first repetition. None
         where a shard has no map.

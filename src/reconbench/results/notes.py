@@ -63,7 +63,7 @@ def of_table(
     """Return the notes under a table."""
     results = [(row, result) for block in blocks for row in block.rows for result in row.results]
     repetitions = _repetitions(spec, results)
-    found = [*_best(columns), *_spread(columns, repetitions), *_trained(repetitions)]
+    found = [*_best(columns), *_spread(columns, repetitions), *_trained(spec, repetitions)]
     sources = _sources(blocks, columns, published)
     if sources:
         found.append(f"Published numbers: {'; '.join(sources)}. Δ is ours minus published.")
@@ -108,8 +108,10 @@ def _best(columns: Sequence["Column"]) -> list[str]:
 
 def _spread(columns: Sequence["Column"], repetitions: Sequence[int]) -> list[str]:
     """Say what is spread: values over the images, and over the repetitions where it is of training."""
-    of_training = [labels.is_of_training(column.metric) for column in columns if column.spread]
+    of_training = [labels.is_of_training(column.metric) for column in columns if column.spread is True]
     found = []
+    if any(column.spread == "repetitions" for column in columns):
+        found.append("± is the standard deviation over the repetitions of the training (divisor n).")
     if not all(of_training):
         found.append("± is the standard deviation over the images (divisor n).")
     if any(of_training) and max(repetitions, default=0) > 1:
@@ -123,15 +125,17 @@ def _repetitions(spec: Spec, results: Iterable[tuple["Row", "Result"]]) -> list[
     return sorted({result.repetitions for _, result in results if (result.problem, result.variant) in trained})
 
 
-def _trained(repetitions: Sequence[int]) -> list[str]:
+def _trained(spec: Spec, repetitions: Sequence[int]) -> list[str]:
     """Say of how many trainings a row is the mean."""
     if not repetitions:
         return []
+    each = {row["one_network_an_image"] for row in spec["rows"] if row["trained_on"]}
+    what = {frozenset({True}): " for each image", frozenset({False}): ""}.get(frozenset(each), " (or one an image)")
     least, most = repetitions[0], repetitions[-1]
     if most == 1:
-        return ["Trained rows: 1 training each."]
+        return [f"Trained rows: 1 training each{what}."]
     number = f"{most}" if least == most else f"{least} to {most}"
-    return [f"Trained rows: each is the mean over {number} repetitions of its training."]
+    return [f"Trained rows: each is the mean over {number} repetitions of its training{what}."]
 
 
 def _sources(blocks: Sequence["Block"], columns: Sequence["Column"], published: Published) -> list[str]:

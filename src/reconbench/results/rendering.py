@@ -43,9 +43,11 @@ def _tidy(table: TableResult) -> Iterator[dict[str, str | int | None]]:
 
 def _plain(column: Column, result: Result) -> dict[str, str]:
     cell, name = result.cells[column.metric], column.metric
+    over_repetitions = column.spread == "repetitions"
     values = {
         f"{name}_mean": None if cell.ours is None else cell.ours.mean,
-        f"{name}_std": None if cell.ours is None or not math.isfinite(cell.ours.std) else cell.ours.std,
+        f"{name}_std": _finite(cell.ours and cell.ours.std),
+        **({f"{name}_std_repetitions": _finite(cell.ours and cell.ours.between)} if over_repetitions else {}),
         f"{name}_published": cell.published,
         f"{name}_difference": cell.difference,
     }
@@ -55,6 +57,10 @@ def _plain(column: Column, result: Result) -> dict[str, str]:
         for key, value in values.items()
         if not key.endswith(left_out)
     }
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
 
 
 # Markdown

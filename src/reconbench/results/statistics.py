@@ -25,6 +25,8 @@ class Summary:
     mean, std : float
         Mean, and standard deviation with divisor n, as `numpy.std` and paper 002's script have it. Infinite or not
         a number where a value is, so that nothing is averaged in silently.
+    between : float
+        Standard deviation (divisor n) of the means of several repetitions; not a number where there is one.
     clipped, imputed : int
         How many values the statistics of paper 002 changed; 0 in the corrected reading.
     """
@@ -32,6 +34,7 @@ class Summary:
     n: int
     mean: float
     std: float
+    between: float = float("nan")
     clipped: int = 0
     imputed: int = 0
 
@@ -58,14 +61,19 @@ def summarise(values: Sequence[float], metric: str, statistics: Statistics = "co
         imputed = int(np.sum(~finite))
         numbers = np.where(finite, limited, limited[finite].mean() if finite.any() else np.nan)
     with np.errstate(invalid="ignore"):
-        return Summary(numbers.size, float(numbers.mean()), float(numbers.std()), clipped, imputed)
+        mean, std = float(numbers.mean()), float(numbers.std())
+    return Summary(numbers.size, mean, std, clipped=clipped, imputed=imputed)
 
 
 def over_repetitions(summaries: Sequence[Summary]) -> Summary:
-    """Return the mean over repetitions of the means and of the standard deviations over images."""
+    """Return the mean over repetitions of the means and of the standard deviations over images, and their spread."""
+    means = [summary.mean for summary in summaries]
+    with np.errstate(invalid="ignore"):
+        between = float(np.std(means)) if len(means) > 1 else float("nan")
     return Summary(
         n=summaries[0].n,
-        mean=float(np.mean([summary.mean for summary in summaries])),
+        mean=float(np.mean(means)),
+        between=between,
         std=float(np.mean([summary.std for summary in summaries])),
         clipped=sum(summary.clipped for summary in summaries),
         imputed=sum(summary.imputed for summary in summaries),

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -21,7 +21,7 @@ class Column:
     title: str
     scale: float
     digits: int
-    spread: bool
+    spread: bool | Literal["repetitions"]
 
 
 @dataclass(frozen=True)

@@ -61,7 +61,8 @@ def over_trainings(trainings: Sequence[Run], metric: str) -> Summary | None:
     values = [_value(run, metric) for run in trainings]
     if not values or any(value is None for value in values):
         return None
-    return Summary(len(values), float(np.mean(values)), float(np.std(values)) if len(values) > 1 else float("nan"))
+    spread = float(np.std(values)) if len(values) > 1 else float("nan")
+    return Summary(len(values), float(np.mean(values)), std=spread, between=spread)
 
 
 def _value(run: Run, metric: str) -> float | None:

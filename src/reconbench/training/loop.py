@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -17,45 +17,13 @@ from reconbench.errors import StoppedError, UserError
 from reconbench.progress import bar
 from reconbench.randomness import words
 from reconbench.training.checkpoints import Checkpoint
+from reconbench.training.progress import Progress
 from reconbench.training.sampling import Sampler
 from reconbench.training.settings import Phase, Training
 from reconbench.training.single_image import SingleImageSampler
 from reconbench.training.weights import build_networks, load_into, read_weights
 
 ONLY = "network"
-Line = dict[str, Any]
-
-
-@dataclass
-class Progress:
-    """How far a training is: what a checkpoint holds besides weights and optimisers."""
-
-    step: int = 0
-    lines: list[Line] = field(default_factory=list)
-    losses: dict[str, float] = field(default_factory=dict)
-    """Sums of the losses since the last line."""
-    since: int = 0
-    """Steps since the last line."""
-    best_error: float = float("inf")
-    best: dict[str, Any] | None = None
-    stale: int = 0
-    """Validations since the best one."""
-    waited: int = 0
-    """Validations since the best one or since the learning rate was lowered."""
-    rate: float = 1.0
-    """What a plateau has made of the learning rates so far, as a factor."""
-    seconds: float = 0.0
-
-    def facts(self) -> dict[str, Any]:
-        """Return what run.json tells of a training."""
-        per_second = self.step / self.seconds if self.seconds else None
-        errors = [error for line in self.lines if (error := line["validation_error"]) is not None]
-        return {
-            "steps": self.step,
-            "steps_per_second": per_second,
-            "last_validation_error": errors[-1] if errors else None,
-            "best_validation_error": min(errors, default=None),
-        }
 
 
 @dataclass(frozen=True)
@@ -243,22 +211,8 @@ class _Loop:
             self.aside += time.perf_counter() - started
         progress.lines.append(line)
         progress.losses, progress.since = {}, 0
-        if error is not None:
-            self._compare(error)
-
-    def _compare(self, error: float) -> None:
-        """Keep the weights of the smallest error, and lower the learning rate where there was none for long."""
-        progress, plateau = self.progress, self.settings.plateau
-        if error < progress.best_error:
-            progress.best_error, progress.stale, progress.waited = error, 0, 0
-            if self.settings.keep == "best":
-                progress.best = {name: value.detach().clone() for name, value in self.networks.state_dict().items()}
-            return
-        progress.stale += 1
-        progress.waited += 1
-        if plateau is not None and progress.waited >= plateau.patience:
-            progress.rate *= plateau.factor
-            progress.waited = 0
+        if error is not None and progress.is_better(error, self.settings.plateau) and self.settings.keep == "best":
+            progress.best = {name: value.detach().clone() for name, value in self.networks.state_dict().items()}
 
     @torch.no_grad()
     def _shake(self, deviation: float) -> None:

@@ -202,7 +202,9 @@ def _panels(spec: Mapping[str, Any], data: "FigureData", params: Params) -> list
 def _curve(variant: str, training: int, lines: Sequence[Mapping[str, Any]], params: Params) -> _Curve:
     quantity = params.quantity
     found = [line for line in lines if line.get(quantity) is not None and np.isfinite(line[quantity])]
-    steps, errors, rates = (np.array([line[key] for line in found], float) for key in ("step", quantity, "learning_rate"))
+    steps, errors, rates = (
+        np.array([line[key] for line in found], float) for key in ("step", quantity, "learning_rate")
+    )
     smoothed = moving_average(errors, params.smoothing) if found else errors
     return _Curve(variant, training, steps, errors, smoothed, rates)
 

@@ -183,7 +183,7 @@ def _draw_panel(axes: Any, panel: _Panel, styles: Mapping[tuple[str, str], tuple
     if len(panel.sizes) <= TICKS:
         axes.set_xticks(panel.sizes)
     else:
-        axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+        axes.xaxis.set_major_locator(MaxNLocator(7, integer=True, steps=[1, 2, 5, 10]))
     low, high = axes.get_ylim()
     axes.yaxis.set_major_locator(LogLocator(subs=(1.0,) if high / low > WIDE else (1.0, 2.0, 5.0)))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
