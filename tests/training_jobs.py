@@ -1,7 +1,8 @@
-"""Trainings of seconds, for tests: a small DnCNN on a few simulated micrographs."""
+"""Trainings of seconds, for tests: a small DnCNN on a few simulated micrographs, and methods on one blurred image."""
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -11,10 +12,13 @@ import numpy as np
 from reconbench.datasets.simulators import micrographs
 from reconbench.images import ImageWriter
 from reconbench.randomness import generator
+from reconbench.steps.measuring import build_forward, measure
 
 HOME = Path(__file__).resolve().parents[1]
 SCRIPT = HOME / "workflow" / "scripts" / "train.py"
 NOISE = {"name": "poisson", "params": {"dose": {"law": "fixed", "value": 20}}}
+BLUR = {"name": "ssi_blur", "params": {}}
+SSI_NOISE = {"name": "ssi_noise", "params": {}}
 TRAINING = {"patch": [16, 16], "batch": 2, "phases": [{"steps": 40, "learning_rate": 1e-3}], "validation_every": 7}
 
 
@@ -35,6 +39,35 @@ def spec(training=None, **more):
     }
 
 
+# The parameters that make a network of each kind small.
+SMALL = {
+    "noise2self_deconvolution": {"features": 2, "normalisation_momentum": 0.5},
+    "noise2same_deconvolution": {"features": 2, "normalisation_momentum": 0.5},
+    "noise2same_deconvolution_d": {"features": 2, "normalisation_momentum": 0.5},
+    "ssi": {"width": 1, "mask_decay": 0.5},
+}
+
+
+def single_image_spec(method, training=None, **more):
+    """Return the spec of a training on one blurred image of 32 x 32 pixels."""
+    steps = {"phases": [{"steps": 6, "learning_rate": 1e-3}], "validation_every": 2, "batch": 2}
+    params = {**SMALL[method], "training": {"patch": [16, 16], **steps, **(training or {})}}
+    about = {"method": {"name": method, "file": None}, "params": params, "variant": method, "problem": "blurred"}
+    problem = {"kind": "deconvolution", "forward": BLUR, "noise": SSI_NOISE, "part": "001-of-001"}
+    return {**spec(), **about, **problem, **more}
+
+
+def write_measurements(folder: Path, number: int = 1) -> tuple[Path, Path]:
+    """Write blurred and noisy micrographs of 32 x 32 pixels; return the indexes of truths and measurements."""
+    truths, measurements = folder / "truth" / "index.csv", folder / "measurement" / "index.csv"
+    with ImageWriter(truths) as true, ImageWriter(measurements) as measured:
+        for image in range(number):
+            truth = micrographs.simulate(generator(0, "blurred", image), (32, 32), micrographs.Params())
+            true.add(f"image_{image}", truth)
+            measured.add(f"image_{image}", measure(truth, build_forward(BLUR), SSI_NOISE, generator(0))[0])
+    return truths, measurements
+
+
 def write_truths(folder: Path, split: str, number: int) -> Path:
     """Write simulated micrographs of 32 x 32 pixels and return their index."""
     index = folder / split / "index.csv"
@@ -46,13 +79,28 @@ def write_truths(folder: Path, split: str, number: int) -> Path:
     return index
 
 
-class Job:
-    """The script `train.py` on data of its own, with outputs in a folder of its own."""
+def stop_after(steps: int, loss):
+    """Return a loss at whose n-th call this process is asked to stop."""
+    calls = []
 
-    def __init__(self, folder: Path, training: Path, validation: Path):
+    def stopping(*given):
+        calls.append(given)
+        if len(calls) == steps:
+            signal.raise_signal(signal.SIGTERM)
+        return loss(*given)
+
+    return stopping
+
+
+class Job:
+    """The script `train.py` on data of its own, with outputs in a folder of its own.
+
+    `inputs` are the indexes of what it reads, by name.
+    """
+
+    def __init__(self, folder: Path, inputs: dict[str, Path]):
         self.folder = folder
-        self.training = training
-        self.validation = validation
+        self.inputs = inputs
         self.weights, self.run = folder / "weights.pt", folder / "run.json"
         self.checkpoint = folder / "checkpoint" / "state.pt"
 
@@ -60,7 +108,7 @@ class Job:
         """Return the command line of a spec."""
         return [
             *(sys.executable, str(SCRIPT), "--spec", json.dumps(given), "--code", "abc"),
-            *("--input", "training", str(self.training), "--input", "validation", str(self.validation)),
+            *(word for name, index in self.inputs.items() for word in ("--input", name, str(index))),
             *("--output", "weights", str(self.weights), "--output", "training", str(self.folder / "training.csv")),
             *("--output", "run", str(self.run), *arguments),
         ]

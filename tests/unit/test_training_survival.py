@@ -26,19 +26,22 @@ OFTEN = ("--checkpoint-seconds", "0")
 @pytest.fixture(scope="module")
 def truths(tmp_path_factory):
     folder = tmp_path_factory.mktemp("truths")
-    return training_jobs.write_truths(folder, "train", 3), training_jobs.write_truths(folder, "validation", 2)
+    return {
+        "training": training_jobs.write_truths(folder, "train", 3),
+        "validation": training_jobs.write_truths(folder, "validation", 2),
+    }
 
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory, truths):
-    job = training_jobs.Job(tmp_path_factory.mktemp("undisturbed"), *truths)
+    job = training_jobs.Job(tmp_path_factory.mktemp("undisturbed"), truths)
     job.finish(training_jobs.spec(LONG))
     return job
 
 
 @pytest.fixture
 def job(tmp_path, truths):
-    return training_jobs.Job(tmp_path, *truths)
+    return training_jobs.Job(tmp_path, truths)
 
 
 def wait_for(condition, seconds=60):
@@ -126,7 +129,7 @@ def test_a_restarted_job_waits_for_the_first_and_takes_what_it_made(job, truths)
         assert "waiting for another process that trains in" in process.stderr.readline()
         assert not job.run.exists()
         # What the first one makes before it lets go.
-        first = training_jobs.Job(job.folder / "first", *truths)
+        first = training_jobs.Job(job.folder / "first", truths)
         first.folder.mkdir()
         first.finish(quick)
         for path in (first.weights, first.folder / "training.csv", first.run):

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -118,7 +119,8 @@ class PointSpreadConvolution(torch.nn.Module):
         return transfer, transfer.conj().resolve_conj()
 
 
-def takes_fft(kernel: Sizes, image: Sizes) -> bool:
+@lru_cache(maxsize=64)
+def takes_fft(kernel: tuple[int, ...], image: tuple[int, ...]) -> bool:
     """Return whether `PointSpreadConvolution` takes the FFT by itself.
 
     It does where the sum has more products than the FFT is worth: 20 for each point of its grid, and 150 000 for its
@@ -127,9 +129,9 @@ def takes_fft(kernel: Sizes, image: Sizes) -> bool:
 
     Parameters
     ----------
-    kernel : sequence of int
+    kernel : tuple of int
         Shape ([z,] y, x).
-    image : sequence of int
+    image : tuple of int
         Shape (n, c, [z,] y, x).
     """
     products = math.prod(kernel) * math.prod(image)

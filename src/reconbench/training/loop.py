@@ -143,14 +143,14 @@ class _Loop:
                 progress.seconds = before + time.perf_counter() - started - self.aside
                 shown.set_postfix_str(" ".join(f"{value:.4g}" for value in losses.values()), refresh=False)
                 shown.update()
-                if self.given_up:
-                    return
                 if signals:
                     self.save()
                     raise StoppedError(signals[0])
                 if time.perf_counter() - saved > self.checkpoint_seconds:
                     self.save()
                     saved = time.perf_counter()
+                if self.given_up:
+                    return
 
     @property
     def given_up(self) -> bool:

@@ -73,10 +73,10 @@ class SingleImageSampler:
         UserError
             If it has not.
         """
-        patch, shape = self.patch, self.measurement.shape
+        patch, shape = self.settings.patch, self.measurement.shape
         if len(patch) != len(shape):
             raise UserError(f"image '{self.name}' of shape {shape} has not the axes of the training patches, {patch}")
-        if any(np.less(shape, patch)):
+        if any(np.less(shape, self.patch)):
             raise UserError(
                 f"image '{self.name}' of shape {shape} is smaller than the training patches of {patch}; "
                 "make `patch` smaller"
