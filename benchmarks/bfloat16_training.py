@@ -42,16 +42,16 @@ def main() -> None:
     import torch
 
     from reconbench.results.provenance import device_name
-    from reconbench.steps.training import train_networks
+    from reconbench.steps.training import TrainingData, train_networks
 
     torch.set_num_threads(given.threads)
     with tempfile.TemporaryDirectory() as folder:
-        training, validation = (truths(Path(folder), split, number) for split, number in (("train", 48), ("val", 8)))
+        data = TrainingData(truths(Path(folder), "train", 48), truths(Path(folder), "val", 8))
         results = {}
         for name, arithmetic in ARITHMETIC.items():
             place = Path(folder) / name
             spec = spec_of(given.method, given.steps, arithmetic)
-            _, progress, _ = train_networks(spec, "", training, validation, None, place, given.device, 1e9)
+            _, progress, _ = train_networks(spec, "", data, place, given.device, 1e9)
             results[name] = progress.facts()
             print(f"{name}: {json.dumps(results[name])}", flush=True)
     single, half = results.values()

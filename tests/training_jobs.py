@@ -39,30 +39,25 @@ def spec(training=None, **more):
     }
 
 
-# The parameters that make a network of each kind small.
-SMALL = {
-    "noise2self_deconvolution": {"features": 2, "normalisation_momentum": 0.5},
-    "noise2same_deconvolution": {"features": 2, "normalisation_momentum": 0.5},
-    "noise2same_deconvolution_d": {"features": 2, "normalisation_momentum": 0.5},
-    "ssi": {"width": 1, "mask_decay": 0.5},
-}
+SMALL = {"features": 2, "normalisation_momentum": 0.5}
 
 
-def single_image_spec(method, training=None, **more):
-    """Return the spec of a training on one blurred image of 32 x 32 pixels."""
-    steps = {"phases": [{"steps": 6, "learning_rate": 1e-3}], "validation_every": 2, "batch": 2}
-    params = {**SMALL[method], "training": {"patch": [16, 16], **steps, **(training or {})}}
-    about = {"method": {"name": method, "file": None}, "params": params, "variant": method, "problem": "blurred"}
-    problem = {"kind": "deconvolution", "forward": BLUR, "noise": SSI_NOISE, "part": "001-of-001"}
-    return {**spec(), **about, **problem, **more}
+def single_image_spec(method="noise2same_deconvolution", params=None, training=None, **more):
+    """Return the spec of a training on one blurred image; `params` and `training` change how it goes."""
+    steps = {"patch": [16, 16], "batch": 2, "phases": [{"steps": 6, "learning_rate": 1e-3}], "validation_every": 2}
+    about = {"method": {"name": method, "file": None}, "variant": method, "problem": "blurred", "part": "001-of-001"}
+    given = {"params": {**(SMALL if params is None else params), "training": {**steps, **(training or {})}}}
+    return {**spec(), **about, **given, "kind": "deconvolution", "forward": BLUR, "noise": SSI_NOISE, **more}
 
 
-def write_measurements(folder: Path, number: int = 1) -> tuple[Path, Path]:
-    """Write blurred and noisy micrographs of 32 x 32 pixels; return the indexes of truths and measurements."""
+def write_measurements(folder: Path, number: int = 1, size: tuple[int, int] = (32, 32)) -> tuple[Path, Path]:
+    """Write blurred and noisy discs on a slope; return the indexes of truths and measurements."""
     truths, measurements = folder / "truth" / "index.csv", folder / "measurement" / "index.csv"
+    y, x = (axis / side for axis, side in zip(np.indices(size), size, strict=True))
     with ImageWriter(truths) as true, ImageWriter(measurements) as measured:
         for image in range(number):
-            truth = micrographs.simulate(generator(0, "blurred", image), (32, 32), micrographs.Params())
+            disc = (y - 0.4) ** 2 + (x - 0.5 + 0.1 * image) ** 2 < 0.05
+            truth = (0.3 + 0.2 * x + 0.4 * disc).astype(np.float32)
             true.add(f"image_{image}", truth)
             measured.add(f"image_{image}", measure(truth, build_forward(BLUR), SSI_NOISE, generator(0))[0])
     return truths, measurements

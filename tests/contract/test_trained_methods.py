@@ -1,5 +1,6 @@
 """What every method that learns promises, checked on all that the catalogue finds, at the scale `tiny`."""
 
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -13,21 +14,33 @@ import training_jobs  # noqa: E402
 from reconbench import catalogue  # noqa: E402
 from reconbench.config.loading import load  # noqa: E402
 from reconbench.contracts import Batch, Problem  # noqa: E402
-from reconbench.images import read_index  # noqa: E402
+from reconbench.errors import StoppedError  # noqa: E402
+from reconbench.images import ImageRecord, read_index  # noqa: E402
 from reconbench.noise import poisson  # noqa: E402
 from reconbench.randomness import generator  # noqa: E402
-from reconbench.steps.training import train_networks  # noqa: E402
-from reconbench.training.settings import Training  # noqa: E402
-from reconbench.training.weights import build_networks, load_networks, write_weights  # noqa: E402
+from reconbench.steps.measuring import build_forward  # noqa: E402
+from reconbench.steps.training import TrainingData, train_networks  # noqa: E402
+from reconbench.training.settings import SingleImageTraining, Training  # noqa: E402
+from reconbench.training.weights import build_networks, load_networks, read_weights, write_weights  # noqa: E402
 
 HOME = Path(__file__).resolve().parents[2]
-METHODS = {name: module for name, module in catalogue.methods().items() if module.METHOD.trained_on == "truth"}
+METHODS = {name: module for name, module in catalogue.methods().items() if module.METHOD.trained_on is not None}
+SINGLE = [name for name, module in METHODS.items() if module.METHOD.trained_on == "measurement"]
 SHORT = {
     "patch": [32, 32],
     "batch": 4,
     "phases": [{"steps": 60, "learning_rate": 1e-2}, {"steps": 20, "learning_rate": 1e-3}],
     "validation_every": 20,
 }
+SHORT_SINGLE = {**SHORT, "phases": [{"steps": 30, "learning_rate": 1e-2}, {"steps": 10, "learning_rate": 2.5e-3}]}
+# What learns nothing in so few steps: the training that it has instead, and parameters besides it.
+LONGER = {
+    "ssi": (
+        {"patch": [64, 64], "batch": 1, "phases": [{"steps": 100, "learning_rate": 3e-2}], "validation_every": 5},
+        {"width": 4, "mask_decay": 0.8},
+    )
+}
+BLUR_3D = {"name": "ssi_blur_3d", "params": {"size": 3}}
 
 
 @cache
@@ -41,49 +54,83 @@ def tiny_variants():
     return found
 
 
-def parameters(name, **training):
+def parameters(name, training=None, **more):
     assert name in tiny_variants(), f"no study has a variant of {name} at the scale tiny; give it one of a few steps"
-    given = tiny_variants()[name]
-    return METHODS[name].Params.model_validate({**given, "training": {**given.get("training", {}), **training}})
+    given = {**tiny_variants()[name], **more}
+    return METHODS[name].Params.model_validate({**given, "training": {**given.get("training", {}), **(training or {})}})
 
 
-def problem(name, kind="denoising"):
-    return Problem(kind=kind, told=METHODS[name].METHOD.told)
+def short(name):
+    """The parameters of a training of seconds that is to learn something."""
+    training, more = LONGER.get(name, (SHORT_SINGLE if name in SINGLE else SHORT, {}))
+    return parameters(name, training, **more)
+
+
+def blur(name, given=training_jobs.BLUR):
+    return given if METHODS[name].METHOD.kinds == {"deconvolution"} else None
+
+
+def problem(name, given=training_jobs.BLUR):
+    (kind,) = METHODS[name].METHOD.kinds
+    told = METHODS[name].METHOD.told
+    forward = build_forward(blur(name, given)) if "forward model" in told else None
+    return Problem(kind=kind, forward_model=forward, told=told)
+
+
+@dataclass(frozen=True)
+class Data:
+    """What methods of either kind are trained on, and pairs of truth and measurement that they are then shown."""
+
+    truths: TrainingData
+    tests: list
+    single: TrainingData
+    pair: tuple[ImageRecord, ImageRecord]
+
+    def of(self, name):
+        return self.single if name in SINGLE else self.truths
+
+    def pairs(self, name):
+        return [tuple(record.load() for record in self.pair)] if name in SINGLE else list(measured(self.tests))
 
 
 @pytest.fixture(scope="module")
-def truths(tmp_path_factory):
+def data(tmp_path_factory):
     folder = tmp_path_factory.mktemp("truths")
-    return [
+    training, validation, tests = (
         read_index(training_jobs.write_truths(folder, split, number))
         for split, number in (("train", 8), ("validation", 2), ("test", 4))
-    ]
+    )
+    truth, measurement = (read_index(index)[0] for index in training_jobs.write_measurements(folder, size=(64, 64)))
+    single = TrainingData(measurement=measurement)
+    return Data(TrainingData(training, validation), tests, single, (truth, measurement))
 
 
-@pytest.fixture(scope="module", params=METHODS)
-def trained(request, truths, tmp_path_factory):
-    """A method with a short training behind it: its name, parameters and networks."""
-    params = parameters(request.param, **SHORT)
-    return request.param, params, train(request.param, params, truths, tmp_path_factory.mktemp("checkpoint"))
-
-
-def train(name, params, truths, folder):
-    spec = training_jobs.spec(method={"name": name, "file": None}, params=params.model_dump(mode="json"), variant=name)
-    networks, _, _ = train_networks(spec, "", truths[0], truths[1], None, folder, "cpu", 1e9)
-    return networks
-
-
-def measured(truths):
-    for number, record in enumerate(truths[2]):
+def measured(tests):
+    for number, record in enumerate(tests):
         params = poisson.Params.model_validate(training_jobs.NOISE["params"])
         truth = record.load()
         yield truth, poisson.apply(truth, generator(0, "test", number), params, {"dose": 20.0})
 
 
+def train(name, params, data, folder):
+    method = {"method": {"name": name, "file": None}, "params": params.model_dump(mode="json"), "variant": name}
+    spec = training_jobs.single_image_spec if name in SINGLE else training_jobs.spec
+    return train_networks({**spec(), **method}, "", data, folder, "cpu", 1e9)[:2]
+
+
+@pytest.fixture(scope="module", params=METHODS)
+def trained(request, data, tmp_path_factory):
+    """A method with a short training behind it: its name, parameters and networks."""
+    params = short(request.param)
+    networks, _ = train(request.param, params, data.of(request.param), tmp_path_factory.mktemp("checkpoint"))
+    return request.param, params, networks
+
+
 @pytest.mark.parametrize("name", METHODS)
 def test_its_training_is_one_of_the_shared_settings(name):
     params = METHODS[name].Params()
-    assert isinstance(params.training, Training)
+    assert isinstance(params.training, SingleImageTraining if name in SINGLE else Training)
+    assert isinstance(params.training, SingleImageTraining) == (name in SINGLE)
     assert METHODS[name].METHOD.gpu == 1
     assert params.training.steps > 0
 
@@ -92,12 +139,16 @@ def test_its_training_is_one_of_the_shared_settings(name):
 def test_the_loss_is_a_finite_number_for_each_network_and_reaches_its_weights(name):
     params = parameters(name)
     networks = build_networks(METHODS[name], problem(name), params).train()
-    images = torch.rand(2, 1, 32, 32, generator=torch.Generator().manual_seed(0))
+    draws = torch.Generator().manual_seed(0)
+    images = torch.rand(2, 1, 32, 32, generator=draws)
     # Some networks begin as the identity, whose last layer alone has a gradient: one small step leads off it.
     with torch.no_grad():
         for parameter in networks.parameters():
             parameter += 0.01 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(1))
-    losses = METHODS[name].loss(networks, Batch(measurement=images, target=0.5 * images), problem(name), params)
+    held_out = torch.rand(images.shape, generator=draws) < 0.1
+    target = images if name in SINGLE else 0.5 * images
+    batch = Batch(measurement=images, target=target, generator=draws, held_out=held_out)
+    losses = METHODS[name].loss(networks, batch, problem(name), params)
     several = isinstance(networks, torch.nn.ModuleDict)
     assert isinstance(losses, dict) == several
     parts = {name: (networks[name], loss) for name, loss in losses.items()} if several else {"": (networks, losses)}
@@ -109,45 +160,62 @@ def test_the_loss_is_a_finite_number_for_each_network_and_reaches_its_weights(na
         assert sum(bool(gradient.any()) for gradient in gradients) > 0.9 * len(gradients)
 
 
+def assert_restores(name, params, networks, shape):
+    """The estimate is a finite image, and all else is left as it was."""
+    measurement = np.random.default_rng(0).random(shape, dtype=np.float32)
+    untouched = measurement.copy()
+    measurement.flags.writeable = False
+    first, second = (METHODS[name].restore(measurement, problem(name), params, "cpu", networks) for _ in range(2))
+    assert (first.dtype, first.shape) == (np.float32, shape)
+    assert np.isfinite(first).all()
+    assert not np.shares_memory(first, measurement)
+    np.testing.assert_array_equal(first, second)
+    np.testing.assert_array_equal(measurement, untouched)
+
+
 def test_restore_gives_a_finite_float32_image_and_leaves_the_measurement(trained):
-    name, params, networks = trained
-    draws = np.random.default_rng(0)
     for shape in ((32, 32), (33, 47), (16, 16)):
-        measurement = draws.random(shape, dtype=np.float32)
-        untouched = measurement.copy()
-        measurement.flags.writeable = False
-        first, second = (METHODS[name].restore(measurement, problem(name), params, "cpu", networks) for _ in range(2))
-        assert (first.dtype, first.shape) == (np.float32, shape)
-        assert np.isfinite(first).all()
-        assert not np.shares_memory(first, measurement)
-        np.testing.assert_array_equal(first, second)
-        np.testing.assert_array_equal(measurement, untouched)
+        assert_restores(*trained, shape)
 
 
-def test_a_short_training_is_better_than_the_input(trained, truths):
+@pytest.mark.parametrize("name", SINGLE)
+def test_restore_takes_volumes_of_any_size(name):
+    """That of a network which has learned nothing yet, with tiles smaller than the volume."""
+    tiling = {"size": 48, "margin": 4, "blend": 0}
+    params = parameters(name, {"patch": [8, 16, 16]}, clip=None, tiling=tiling)
+    networks = build_networks(METHODS[name], problem(name, BLUR_3D), params).eval()
+    for shape in ((8, 16, 16), (5, 18, 61)):
+        assert_restores(name, params, networks, shape)
+
+
+def test_a_short_training_is_better_than_the_input(trained, data):
     name, params, networks = trained
     errors = [
         (
             np.mean((METHODS[name].restore(seen, problem(name), params, "cpu", networks) - truth) ** 2),
             np.mean((seen - truth) ** 2),
         )
-        for truth, seen in measured(truths)
+        for truth, seen in data.pairs(name)
     ]
     ours, inputs = np.mean(errors, axis=0)
     assert ours < 0.8 * inputs
 
 
+def assert_same_state(networks, other):
+    for (name, ours), theirs in zip(networks.state_dict().items(), other.state_dict().values(), strict=True):
+        assert torch.equal(ours, theirs), name
+
+
 @pytest.mark.parametrize("name", METHODS)
-def test_the_same_seed_gives_the_same_bits_whatever_the_global_random_state(name, truths, tmp_path):
-    params = parameters(name, **{**SHORT, "phases": [{"steps": 5, "learning_rate": 1e-3}]})
-    states = []
+def test_the_same_seed_gives_the_same_bits_whatever_the_global_random_state(name, data, tmp_path):
+    params = parameters(name, {**SHORT, "phases": [{"steps": 5, "learning_rate": 1e-3}]})
+    networks = []
     for run in range(2):
         torch.manual_seed(run)
         before = torch.get_rng_state()
-        states.append(train(name, params, truths, tmp_path / str(run)).state_dict())
+        networks.append(train(name, params, data.of(name), tmp_path / str(run))[0])
         assert torch.equal(torch.get_rng_state(), before)
-    for key, value in states[0].items():
-        assert torch.equal(value, states[1][key]), key
+    assert_same_state(*networks)
 
 
 def test_weights_make_the_trip_to_the_disk(trained, tmp_path):
@@ -159,3 +227,57 @@ def test_weights_make_the_trip_to_the_disk(trained, tmp_path):
         METHODS[name].restore(measurement, problem(name), params, "cpu", each) for each in (networks, again)
     )
     np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("name", SINGLE)
+def test_the_point_spread_function_is_no_part_of_the_weights(name, tmp_path):
+    params = parameters(name)
+    networks = build_networks(METHODS[name], problem(name), params)
+    networks.reconvolve(torch.zeros(1, 1, 32, 32))
+    write_weights(tmp_path / "weights.pt", networks, {"method": name})
+    blurs = {networks.point_spread.kernel.shape, problem(name).forward.kernel.shape}
+    for key, value in read_weights(tmp_path / "weights.pt").state.items():
+        assert tuple(value.shape[-2:]) not in blurs, key
+    # So it is that of the problem which is solved, and not of the one that was trained for.
+    again = load_networks(
+        METHODS[name],
+        problem(name, {**training_jobs.BLUR, "params": {"plane": 8}}),
+        params,
+        tmp_path / "weights.pt",
+        "cpu",
+    )
+    assert not np.allclose(again.point_spread.kernel, networks.point_spread.kernel)
+
+
+FEW = {"batch": 2, "phases": [{"steps": 6, "learning_rate": 1e-3}], "validation_every": 2}
+
+
+@pytest.mark.parametrize("name", SINGLE)
+def test_a_training_on_one_image_that_is_stopped_ends_with_the_same_bits(name, data, tmp_path, monkeypatch):
+    method, params = METHODS[name], parameters(name, FEW)
+    undisturbed, progress = train(name, params, data.single, tmp_path / "whole")
+    with monkeypatch.context() as patch, pytest.raises(StoppedError):
+        patch.setattr(method, "loss", training_jobs.stop_after(3, method.loss))
+        train(name, params, data.single, tmp_path / "stopped")
+    again, resumed = train(name, params, data.single, tmp_path / "stopped")
+    assert_same_state(again, undisturbed)
+    assert resumed.lines == progress.lines
+    assert [line["step"] for line in progress.lines] == [2, 4, 6]
+    # Only what can be validated on its measurement is.
+    assert {line["validation_error"] is None for line in progress.lines} == {not hasattr(method, "validate")}
+
+
+@pytest.mark.parametrize("name", SINGLE)
+def test_a_truth_to_compare_with_changes_no_weight(name, data, tmp_path):
+    truth, measurement = data.pair
+    params = parameters(name, {**FEW, "keep": "last"})
+    plain, without = train(name, params, data.single, tmp_path / "plain")
+    noted = TrainingData(measurement=measurement, truth=truth)
+    watched, progress = train(name, params, noted, tmp_path / "watched")
+    assert_same_state(watched, plain)
+    distance = [line.pop("distance_from_truth") for line in progress.lines][-1]
+    assert progress.lines == without.lines
+    estimate = METHODS[name].restore(measurement.load(), problem(name), params, "cpu", watched)
+    assert distance == pytest.approx(np.mean((estimate - truth.load()) ** 2, dtype=np.float64), rel=1e-5)
+    # What was noted is a part of what names the data, so that training.csv is made anew with another truth.
+    assert noted.digest != data.single.digest

@@ -11,6 +11,7 @@ from reconbench.plan import Plan
 from reconbench.specs import Specs
 
 HOME = Path(__file__).resolve().parents[2]
+SHARD = "001-of-001"
 
 
 def made(**config) -> tuple[Plan, Specs]:
@@ -45,10 +46,10 @@ def test_learning_is_told_nothing_of_the_test_split(small):
     for problem, variant in [("em_low", "gaussian_tuned"), ("ssi_2d_tuning", "wiener_deconvolution_tuned")]:
         assert specs.tune(problem, variant) == other_specs.tune(problem, variant)
         assert specs.tune_code(problem, variant) == other_specs.tune_code(problem, variant)
-        assert specs.train("em_low", "atrous_low", "1") == other_specs.train("em_low", "atrous_low", "1")
+        assert specs.train("em_low", "atrous_low", "1", "all") == other_specs.train("em_low", "atrous_low", "1", "all")
     assert specs.train_code("em_low", "atrous_low") == other_specs.train_code("em_low", "atrous_low")
-    for split in ("train", "validation"):
-        assert plan.truth("em_low", split) == [f"results/small/data/micrographs/{split}/index.csv"]
+    splits = {split: [f"results/small/data/micrographs/{split}/index.csv"] for split in ("train", "validation")}
+    assert plan.learned_from("em_low", "atrous_low", "all") == splits
     _, *rules = (HOME / "workflow/rules/train.smk").read_text().split("\nrule ")
     assert [rule.split(":")[0] for rule in rules] == ["tune", "train"]
     for rule in rules:
@@ -69,12 +70,16 @@ def test_a_trained_variant_lies_where_it_was_trained(small):
     plan, _ = small
     weights = ["results/small/models/em_low/atrous_low/1/all/weights.pt"]
     for problem in ("em_low", "em_ordinary", "em_stem"):
-        assert plan.model(problem, "atrous_low", "1", "weights.pt") == weights
-    assert plan.model("em_ordinary", "dncnn", "1", "run.json") == [
+        assert plan.model(problem, "atrous_low", "1", SHARD, "weights.pt") == weights
+    assert plan.model("em_ordinary", "dncnn", "1", SHARD, "run.json") == [
         "results/small/models/em_ordinary/dncnn/1/all/run.json"
     ]
-    assert plan.model("em_low", "gaussian", "1", "weights.pt") == plan.model("em_low", "oracle", "1", "run.json") == []
-    assert "no run of the studies" in plan.model("em_low", "batch_10", "1", "weights.pt")[0]
+    assert (
+        plan.model("em_low", "gaussian", "1", SHARD, "weights.pt")
+        == plan.model("em_low", "oracle", "1", SHARD, "run.json")
+        == []
+    )
+    assert "no run of the studies" in plan.model("em_low", "batch_10", "1", SHARD, "weights.pt")[0]
 
 
 def test_a_training_starts_from_the_same_repetition_of_another(small):
@@ -83,6 +88,70 @@ def test_a_training_starts_from_the_same_repetition_of_another(small):
         "results/small/models/em_low/atrous_low/2/all/weights.pt"
     ]
     assert plan.started_from("atrous_low", "2", "weights.pt") == plan.started_from("dncnn", "1", "run.json") == []
+
+
+def of_single_images(plan: Plan) -> list[tuple[str, str]]:
+    """The pairs whose networks are trained on the measurement, by the records of their methods."""
+    return [
+        (problem, variant)
+        for problem, variant in plan.runs
+        if variant != "oracle" and plan.methods[plan.variants[variant].method].METHOD.trained_on == "measurement"
+    ]
+
+
+def test_a_variant_that_learns_from_one_image_has_a_network_for_each_shard(small):
+    plan, _ = small
+    pair = ("single_2d", "noise2same_2d")
+    shards = ["001-of-002", "002-of-002"]
+    assert pair in of_single_images(plan)
+    assert list(plan.parts(*pair)) == [f"1/{shard}" for shard in shards]
+    folders = [f"results/small/models/single_2d/noise2same_2d/1/{shard}" for shard in shards]
+    for shard, folder in zip(shards, folders, strict=True):
+        assert plan.model(*pair, "1", shard, "weights.pt") == [f"{folder}/weights.pt"]
+    assert plan.trainings([pair, ("single_2d", "identity")], "run.json") == [f"{folder}/run.json" for folder in folders]
+    assert plan.figure_files("deconvolution_2d_training", "training")[:2] == [
+        f"results/small/models/single_2d/noise2self_2d/1/{shard}/training.csv" for shard in shards
+    ]
+    assert "no run of the studies" in plan.model("single_3d", "noise2same_2d", "1", SHARD, "weights.pt")[0]
+    assert plan.trainings([("single_3d", "noise2same_2d")], "run.json") == []
+
+
+def test_a_network_of_one_image_learns_from_its_measurement(small):
+    plan, specs = small
+    assert {problem for problem, _ in of_single_images(plan)} == {"single_2d", "single_3d"}
+    for problem, variant in of_single_images(plan):
+        learned = plan.learned_from(problem, variant, "001-of-002")
+        assert learned["measurement"] == [f"results/small/measurements/{problem}/test/index.csv"]
+        assert learned.keys() <= {"measurement", "truth"}
+        first, second = (json.loads(specs.train(problem, variant, "1", f"{n}-of-002")) for n in ("001", "002"))
+        assert {key for key in first if first[key] != second[key]} == {"part"}
+    # There is no network for all images, and none on a problem that no run gives to the variant.
+    for problem, part in (("single_2d", "all"), ("single_3d", "001-of-001")):
+        learned = plan.learned_from(problem, "noise2same_2d", part)
+        assert learned.keys() == {"measurement"}
+        assert "no run of the studies" in learned["measurement"][0]
+
+
+def test_a_network_of_one_image_is_shown_a_truth_only_to_compare_with(small):
+    """Neither what its training reads nor what it is told speaks of a truth, if `compare_with_truth` is not set."""
+    plan, specs = small
+    compared = set()
+    for problem, variant in of_single_images(plan):
+        told = json.loads(specs.train(problem, variant, "1", "001-of-001"))
+        truth = plan.learned_from(problem, variant, "001-of-001")["truth"]
+        if told["params"]["training"]["compare_with_truth"]:
+            compared.add(variant)
+            assert truth == plan.truth(problem, "test")
+        else:
+            assert truth == []
+        # The target says how an estimate is scored: it is needed to compare, and names no image.
+        assert told.pop("target") == "truth"
+        told["params"]["training"].pop("compare_with_truth")
+        words = json.dumps(told)
+        assert "truth" not in words
+        assert f'"{plan.problems[problem].dataset}"' not in words
+    assert "noise2same_2d" in compared
+    assert "ssi_2d_square" not in compared
 
 
 def test_learning_curves_read_trainings_and_nothing_else(small):
@@ -111,7 +180,7 @@ def test_every_repetition_is_trained_and_scored_by_itself(tmp_path):
     # What is only trained, and in no run, is trained once.
     assert len(plan.trainings([("em_low", "batch_10")], "run.json")) == 1
     assert len(plan.scores([("em_low", "dncnn")])) == len(plan.estimates([("em_low", "dncnn")])) == 6
-    told = [json.loads(specs.train("em_low", "dncnn", repetition)) for repetition in ("1", "2")]
+    told = [json.loads(specs.train("em_low", "dncnn", repetition, "all")) for repetition in ("1", "2")]
     assert {key for key in told[0] if told[0][key] != told[1][key]} == {"repetition"}
 
 
@@ -145,7 +214,7 @@ def test_titles_and_policies_are_no_part_of_what_a_job_is_told(small):
     assert specs.restore(*arguments) == others.restore(*arguments)
     assert specs.score(*arguments) == others.score(*arguments)
     assert specs.prepare("ssi", "test") == others.prepare("ssi", "test")
-    assert specs.train("em_low", "dncnn", "1") == others.train("em_low", "dncnn", "1")
+    assert specs.train("em_low", "dncnn", "1", "all") == others.train("em_low", "dncnn", "1", "all")
 
 
 def test_the_seed_reaches_every_draw(small):
@@ -153,7 +222,7 @@ def test_the_seed_reaches_every_draw(small):
     _, others = made(seed=1)
     assert specs.prepare("micrographs", "test") != others.prepare("micrographs", "test")
     assert specs.measure("em_low", "test") != others.measure("em_low", "test")
-    assert specs.train("em_low", "dncnn", "1") != others.train("em_low", "dncnn", "1")
+    assert specs.train("em_low", "dncnn", "1", "all") != others.train("em_low", "dncnn", "1", "all")
 
 
 @pytest.mark.parametrize(

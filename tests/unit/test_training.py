@@ -12,7 +12,7 @@ from reconbench.contracts import Parameters, Problem  # noqa: E402
 from reconbench.errors import UserError  # noqa: E402
 from reconbench.forward import ssi_blur  # noqa: E402
 from reconbench.images import ImageRecord, read_index  # noqa: E402
-from reconbench.steps.training import train_networks  # noqa: E402
+from reconbench.steps.training import TrainingData, train_networks  # noqa: E402
 from reconbench.training.checkpoints import Checkpoint  # noqa: E402
 from reconbench.training.loop import Task, train  # noqa: E402
 from reconbench.training.sampling import Images, Instrument, Sampler  # noqa: E402
@@ -271,10 +271,10 @@ def test_no_phases_leave_the_weights_as_they_are(tmp_path):
 
 @pytest.mark.parametrize("settings", [{"precision": "bfloat16"}, {"channels_last": True}])
 def test_other_arithmetic_and_layout_train_as_well(tmp_path, settings):
-    truths = [read_index(training_jobs.write_truths(tmp_path, split, 2)) for split in ("train", "validation")]
+    splits = [read_index(training_jobs.write_truths(tmp_path, split, 2)) for split in ("train", "validation")]
     results = {}
     for name, more in {"plain": {}, "other": settings}.items():
         spec = training_jobs.spec({"phases": [{"steps": 20, "learning_rate": 1e-3}], **more})
-        _, progress, _ = train_networks(spec, "", *truths, None, tmp_path / name, "cpu", 1e9)
+        _, progress, _ = train_networks(spec, "", TrainingData(*splits), tmp_path / name, "cpu", 1e9)
         results[name] = progress.lines[-1]["validation_error"]
     assert results["other"] == pytest.approx(results["plain"], rel=0.05)

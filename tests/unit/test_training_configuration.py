@@ -24,16 +24,21 @@ STUDY = {
         "untrained": {"kind": "denoising", "dataset": "others", "noise": NOISE},
         "measured": {"kind": "denoising", "measured": "seen"},
         "paired": {"kind": "denoising", "dataset": "micrographs", "measured": "seen"},
+        "blurred": {"kind": "deconvolution", "dataset": "others", "forward": {"name": "ssi_blur"}, "noise": NOISE},
+        "recorded": {"kind": "deconvolution", "measured": "others", "forward": {"name": "ssi_blur"}},
     },
     "variants": {
         "network": {"method": "dncnn", "train_on": "low"},
         "fine_tuned": {"method": "dncnn", "start_from": {"problem": "low", "variant": "network"}},
         "curve_only": {"method": "dncnn", "params": {"depth": 4}},
         "filter": {"method": "gaussian"},
+        # Trained on the measurement, one network an image.
+        "alone": {"method": "noise2same_deconvolution"},
     },
     "runs": {
         "main": {"problems": ["low"], "variants": ["network", "fine_tuned", "filter"], "metrics": ["mse"]},
         "elsewhere": {"problems": ["untrained", "measured"], "variants": ["network"], "metrics": ["mse"]},
+        "single": {"problems": ["blurred", "recorded"], "variants": ["alone"], "metrics": ["mse"], "shards": 3},
     },
     "tables": {
         "trainings": {
@@ -178,6 +183,37 @@ FAULTS = {
         {"figures": {"scores": {"variants": ["network", "curve_only"]}}},
         "figures.scores.variants: no run scores variant 'curve_only' on problem 'low'",
     ),
+    "start from one network an image": (
+        started("blurred", "alone"),
+        "start_from.variant: variant 'alone' is trained for one image at a time; start from another",
+    ),
+    "shards of several images for one network an image": (
+        {"runs": {"single": {"problems": ["blurred"], "shards": 1}}},
+        "runs.single.shards: variant 'alone' trains one network for each image, so that a shard is one image; problem "
+        "'blurred' has 3 test images: give the run `shards: 3`",
+    ),
+    "shards of several images that were recorded": (
+        {"runs": {"single": {"problems": ["recorded"], "shards": 2}}},
+        "runs.single.shards: variant 'alone' trains one network for each image, so that a shard is one image; problem "
+        "'recorded' has 3 test images: give the run `shards: 3`",
+    ),
+    "one network an image trained on another problem": (
+        {"variants": {"alone": {"train_on": "low"}}, "runs": {"single": {"problems": ["blurred"]}}},
+        "single.variants: variant 'alone' is trained on the measurement that it restores; leave its `train_on` out",
+    ),
+    "a truth to compare with that there is not": (
+        {"variants": {"alone": {"params": {"training": {"compare_with_truth": True}}}}},
+        "runs.single.variants: variant 'alone' is to be compared with the truth while it is trained, and problem "
+        "'recorded' has none; leave `compare_with_truth` out",
+    ),
+    "learning curve of one network an image without a run": (
+        {"figures": {"curves": {"variants": ["alone"], "problems": {"low dose": "low"}}}},
+        "figures.curves.variants: no run trains variant 'alone' on the test images of problem 'low'",
+    ),
+    "columns of training for one network an image without a run": (
+        {"tables": {"trainings": {"sections": [{"problems": {"low dose": "low"}, "variants": ["alone"]}]}}},
+        "tables.trainings.sections.0.variants: no run trains variant 'alone' on the test images of problem 'low'",
+    ),
     "repetitions below one": (
         {"runs": {"main": {"repetitions": 0}}},
         "runs.main.repetitions: expected greater than or equal to 1, got 0",
@@ -199,6 +235,19 @@ def test_a_fault_of_learning_is_said_once_with_its_place(tmp_path, override, exp
 
 def test_the_study_that_the_faults_are_made_from_has_none(tmp_path):
     assert loaded(tmp_path).variants["fine_tuned"].start_from.variant == "network"
+
+
+@pytest.mark.parametrize("name", [name for name in FAULTS if "one network an image" in name or "several" in name])
+def test_a_fault_of_one_network_an_image_is_the_only_one(tmp_path, name):
+    """Nothing is said of splits for training, of which such a method needs none."""
+    assert len(faults(tmp_path, FAULTS[name][0])) == 1
+
+
+def test_one_network_an_image_needs_no_images_but_those_of_the_test_split(tmp_path):
+    """Its training is shown of the problems that a run gives it; a number of images that is not known is no fault."""
+    shown = {"figures": {"curves": {"variants": ["alone"], "problems": {"low dose": "blurred"}}}}
+    shown["problems"] = {"recorded": {"measured": "seen"}}
+    assert loaded(tmp_path, shown).part("figures")["curves"].variants == ["alone"]
 
 
 def test_trainings_that_wait_for_each_other_are_a_fault_of_both(tmp_path):

@@ -3,6 +3,8 @@
 import itertools
 import os
 import sys
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -27,20 +29,31 @@ class Counted:
         self.restored, self.scored = set(), set()
         for run in study["runs"].values():
             for problem, variant in itertools.product(run["problems"], run["variants"]):
-                repetitions = run.get("repetitions", 1) if self.is_trained(variant) else 1
+                repetitions = run.get("repetitions", 1) if self.trained_on(variant) else 1
                 parts = itertools.product(range(repetitions), range(run.get("shards", 1)))
-                self.add_scored(problem, variant, [(problem, variant, *part) for part in parts])
+                jobs = [(problem, variant, *part) for part in parts]
+                self.add_scored(problem, variant, jobs)
                 self.add_learned(problem, variant, range(repetitions))
-        sections = [section for table in study["tables"].values() for section in table["sections"]]
-        for shown in [*sections, *study["figures"].values()]:
-            for problem, variant in itertools.product(shown["problems"].values(), shown["variants"]):
-                self.add_learned(problem, variant, range(1))
+                # One network an image, and so one a shard.
+                self.trained.update(jobs if self.trained_on(variant) == "measurement" else ())
+        for problem, variant in self.shown():
+            self.add_learned(problem, variant, range(1))
+        self.timed = {name for name, figure in study["figures"].items() if figure["kind"] == "psf_convolution_speed"}
+
+    def shown(self) -> Iterator[tuple[str, str]]:
+        """Give problem and variant of all that tables and figures show; a figure of timings shows none."""
+        sections = [section for table in self.study["tables"].values() for section in table["sections"]]
+        for shown in [*sections, *self.study["figures"].values()]:
+            variants = shown.get("variants", [])
+            for heading, problem in shown.get("problems", {}).items():
+                of_problem = variants[heading] if isinstance(variants, dict) else variants
+                yield from ((problem, variant) for variant in of_problem)
 
     def definition(self, variant: str) -> dict:
         return self.study["variants"].get(variant, {"method": variant})
 
-    def is_trained(self, variant: str) -> bool:
-        return variant != "oracle" and get_method(self.definition(variant)["method"]).METHOD.trained_on == "truth"
+    def trained_on(self, variant: str) -> str | None:
+        return None if variant == "oracle" else get_method(self.definition(variant)["method"]).METHOD.trained_on
 
     def add_scored(self, problem: str, variant: str, parts: list) -> None:
         self.scored.update(parts)
@@ -49,7 +62,7 @@ class Counted:
         self.measured.add((problem, "test"))
 
     def add_learned(self, problem: str, variant: str, repetitions: range) -> None:
-        """Count what is learned for a pair, and before it what its training starts from."""
+        """Count what is learned of other images than those of the test split, and what its training starts from."""
         definition = self.definition(variant)
         on = definition.get("train_on", problem)
         dataset = self.study["problems"][on]["dataset"]
@@ -57,7 +70,7 @@ class Counted:
             self.tuned.add((on, variant))
             self.measured.add((on, "validation"))
             self.prepared.add((dataset, "validation"))
-        elif self.is_trained(variant):
+        elif self.trained_on(variant) == "truth":
             self.add_trained(on, variant, repetitions)
 
     def add_trained(self, on: str, variant: str, repetitions: range) -> None:
@@ -71,7 +84,7 @@ class Counted:
     def jobs(self) -> dict[str, int]:
         counts = {"prepare": self.prepared, "measure": self.measured, "tune": self.tuned, "train": self.trained}
         counts |= {"restore": self.restored, "score": self.scored}
-        counts |= {"table": self.study["tables"], "figure": self.study["figures"]}
+        counts |= {"table": self.study["tables"], "figure": self.study["figures"], "time_convolution": self.timed}
         return {rule: len(jobs) for rule, jobs in counts.items()}
 
 
@@ -82,16 +95,16 @@ def counted(checkout, scale: str) -> list[Counted]:
 
 
 def expected_jobs(checkout, scale: str) -> dict[str, int]:
-    totals = dict.fromkeys(("prepare", "measure", "tune", "train", "restore", "score", "table", "figure"), 0)
+    totals = Counter({"report": 1, "all": 1})
     for study in counted(checkout, scale):
-        totals = {rule: total + study.jobs()[rule] for rule, total in totals.items()}
-    return {**totals, "report": 1, "all": 1}
+        totals.update(study.jobs())
+    return dict(totals)
 
 
 @pytest.mark.parametrize("scale, resources", [("tiny", []), ("small", ["--resources", "gpu=2"])])
 def test_the_whole_benchmark(checkout, scale, resources):
     expected = expected_jobs(checkout, scale)
-    assert expected["train"] > 4
+    assert expected["train"] > 9
     assert checkout.jobs("--config", f"scale={scale}", *resources) == expected
 
 
@@ -109,6 +122,13 @@ def test_the_published_rows_at_the_scale_of_the_paper(checkout):
     assert jobs == {"fetch": 1, "prepare": 1, "measure": 1, "restore": 4, "score": 4}
 
 
+def test_each_image_of_the_benchmark_has_a_network_of_its_own_at_the_scale_of_the_paper(checkout):
+    shards = [f"{number:03d}-of-022" for number in range(1, 23)]
+    targets = [f"results/paper/scores/single_2d/ssi_2d_square/1/{shard}/scores.csv" for shard in shards]
+    jobs = checkout.jobs("--config", "scale=paper", "--", *targets)
+    assert jobs == {"fetch": 1, "prepare": 1, "measure": 1, "train": 22, "restore": 22, "score": 22}
+
+
 def test_one_table_needs_its_own_study_only(checkout):
     jobs = checkout.jobs("--", "results/tables/deconvolution_2d_classical.md")
     assert jobs["table"] == 1
@@ -116,7 +136,7 @@ def test_one_table_needs_its_own_study_only(checkout):
     assert jobs["score"] == jobs["restore"] + 1
 
 
-@pytest.mark.parametrize("method", ["bm3d", "atrous_encoder_decoder"])
+@pytest.mark.parametrize("method", ["bm3d", "atrous_encoder_decoder", "ssi"])
 def test_methods_can_be_left_out(checkout, method):
     everything, expected = expected_jobs(checkout, "small"), {"restore": 0, "tune": 0, "train": 0}
     for study in counted(checkout, "small"):

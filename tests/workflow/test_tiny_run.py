@@ -19,6 +19,10 @@ FINE_TUNED = {("em_ordinary", "atrous_ordinary"), ("em_low", "speed_batch_1")}
 ATROUS = ATROUS_LOW | FINE_TUNED | {("em_low", "batch_2_momentum_0-2")}
 BY_ATROUS = {("em_low", "atrous_low"), ("em_stem", "atrous_low"), ("em_low", "atrous_ordinary")}
 BY_ATROUS |= {("em_speed", "speed_batch_1")}
+# What has a network for each image, and is restored by that one alone.
+SIAMESE = {("single_2d", name) for name in ("noise2self_2d", "noise2same_2d", "noise2same_d_2d_bounded")}
+SIAMESE |= {("single_3d", "noise2same_3d")}
+SINGLE = SIAMESE | {("single_2d", "ssi_2d_square")}
 CHANGED = "CHANGED = 1\n\n\n"
 
 
@@ -61,7 +65,7 @@ def test_every_method_ran(finished):
 def test_every_training_ended_and_left_no_checkpoint(finished):
     models = finished.folder / "results/tiny/models"
     weights = sorted(models.rglob("weights.pt"))
-    assert {tuple(path.relative_to(models).parts[:2]) for path in weights} == DNCNN | ATROUS
+    assert {tuple(path.relative_to(models).parts[:2]) for path in weights} == DNCNN | ATROUS | SINGLE
     for path in weights:
         run = json.loads(path.with_name("run.json").read_text())
         steps = sum(phase["steps"] for phase in run["spec"]["params"]["training"]["phases"])
@@ -87,6 +91,7 @@ def test_what_only_explains_runs_nothing(finished):
         ("src/reconbench/methods/median.py", 'title="Median"', 'title="Median filter"'),
         ("src/reconbench/methods/median.py", "def restore(", "# A comment.\n\n\ndef restore("),
         ("src/reconbench/methods/dncnn.py", 'title="DnCNN"', 'title="The DnCNN"'),
+        ("src/reconbench/methods/ssi.py", 'title="SSI"', 'title="Self-Supervised Inversion"'),
         ("src/reconbench/networks/dncnn.py", "class DnCNN", "# A comment.\n\n\nclass DnCNN"),
         ("src/reconbench/training/loop.py", "Do all steps", "Take all steps"),
         ("src/reconbench/images.py", "Read the image as float32", "Read one image as float32"),
@@ -120,8 +125,15 @@ EDITS_OF_TRAINING = {
         "src/reconbench/training/loop.py",
         "class _Loop",
         f"{CHANGED}class _Loop",
-        DNCNN | ATROUS,
-        DNCNN | BY_ATROUS,
+        DNCNN | ATROUS | SINGLE,
+        DNCNN | BY_ATROUS | SINGLE,
+    ),
+    "a loss": (
+        "src/reconbench/training/siamese.py",
+        "class Passes",
+        f"{CHANGED}class Passes",
+        SIAMESE,
+        SIAMESE,
     ),
     "a parameter of a variant from which others start": (
         "workflow/studies/em_denoising.yaml",
@@ -147,14 +159,15 @@ def test_editing_a_metric_scores_again_and_restores_nothing(finished):
     with edited(finished, ("src/reconbench/metrics/smi.py", "def metric(", f"{CHANGED}def metric(")):
         jobs = finished.jobs()
     assert jobs.keys() == {"score", "table", "figure", "report", "all"}
-    assert jobs["score"] == len(list((finished.folder / "results/tiny/scores/ssi_2d").iterdir()))
+    scores = finished.folder / "results/tiny/scores"
+    assert jobs["score"] == sum(len(list((scores / problem).iterdir())) for problem in ("ssi_2d", "single_2d"))
 
 
 def test_editing_a_kind_of_figure_draws_its_figures(finished):
-    """One figure of distributions, two of learning curves; nothing is trained or restored again."""
+    """One figure of distributions, three of learning curves; nothing is trained or restored again."""
     kinds = [f"src/reconbench/results/figures/{kind}.py" for kind in ("kde", "learning_curves")]
     with edited(finished, *((path, "def draw(", f"{CHANGED}def draw(") for path in kinds)):
-        assert finished.jobs() == {"figure": 3, "report": 1, "all": 1}
+        assert finished.jobs() == {"figure": 4, "report": 1, "all": 1}
 
 
 def test_a_table_by_name_is_made_again_alone(finished):

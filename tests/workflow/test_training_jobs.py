@@ -9,9 +9,14 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
+import training_jobs
 import yaml
 from snakemake_checkout import HOME, SNAKEMAKE
+
+from reconbench.images import read_index
+from reconbench.steps.training import TrainingData, train_networks
 
 # Enough steps to be hit in the middle; a second of them or a few.
 DNCNN = {
@@ -218,3 +223,55 @@ def test_what_starts_from_a_training_that_failed_passes_on_why(tmp_path):
     assert json.loads(trained["run"].read_text())["status"] == "the training it starts from failed: out of memory"
     assert trained["weights"].read_bytes() == b""
     assert len(trained["training"].read_text().splitlines()) == 1
+
+
+def test_a_training_on_one_image_that_is_stopped_goes_on_to_the_same_weights(tmp_path):
+    truths, measurements = training_jobs.write_measurements(tmp_path)
+    spec = training_jobs.single_image_spec(
+        training={"phases": [{"steps": 60, "learning_rate": 1e-3}], "validation_every": 10}
+    )
+    job = training_jobs.Job(tmp_path / "stopped", {"measurement": measurements, "truth": truths})
+    process = job.start(spec, "--checkpoint-seconds", "0")
+    wait_for(job.checkpoint.is_file)
+    process.send_signal(signal.SIGTERM)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 128 + signal.SIGTERM, said
+    assert not job.weights.exists()
+    assert "training goes on from the checkpoint at step" in job.finish(spec)
+    assert not job.checkpoint.exists()
+
+    (truth,), (measurement,) = read_index(truths), read_index(measurements)
+    data = TrainingData(measurement=measurement, truth=truth)
+    undisturbed, progress, _ = train_networks(spec, "abc", data, tmp_path / "undisturbed", "cpu", 1e9)
+    weights = job.tensors()
+    assert weights.keys() == undisturbed.state_dict().keys()
+    for name, value in undisturbed.state_dict().items():
+        np.testing.assert_array_equal(weights[name], value.numpy(), err_msg=name)
+    with open(job.folder / "training.csv") as file:
+        distances = [float(line["distance_from_truth"]) for line in csv.DictReader(file)]
+    assert distances == [line["distance_from_truth"] for line in progress.lines]
+
+
+def test_a_shard_of_two_images_has_no_network_of_its_own(checkout, tmp_path):
+    """Snakemake refuses it before anything runs, and the script says so where it is called by hand."""
+    problem = {
+        "kind": "deconvolution",
+        "dataset": "micrographs",
+        "forward": {"name": "ssi_blur"},
+        "noise": {"name": "ssi_noise"},
+    }
+    run = {"problems": ["low"], "variants": ["noise2self_deconvolution"], "metrics": ["mse"]}
+    study = {"datasets": STUDY["datasets"], "problems": {"low": problem}, "runs": {"main": run}}
+    (tmp_path / "study.yaml").write_text(yaml.safe_dump(study))
+    said = checkout.failing("--directory", str(tmp_path), *OPTIONS)
+    assert "problem 'low' has 2 test images: give the run `shards: 2`" in said
+    assert not (tmp_path / "results").exists()
+
+    _, measurements = training_jobs.write_measurements(tmp_path, 2)
+    job = training_jobs.Job(tmp_path / "job", {"measurement": measurements})
+    process = job.start(training_jobs.single_image_spec())
+    _, said = process.communicate(timeout=60)
+    assert process.returncode != 0
+    assert "error: part 001-of-001 has 2 images; a network is trained on one measurement" in said
+    assert "Traceback" not in said
+    assert not job.run.exists()

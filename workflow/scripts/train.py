@@ -37,6 +37,7 @@ def train(step: _step.Step) -> None:
 
 
 def training_data(step: _step.Step):
+    from reconbench.errors import UserError
     from reconbench.images import read_index, shard
     from reconbench.steps.scoring import paired
     from reconbench.steps.training import TrainingData
@@ -44,9 +45,11 @@ def training_data(step: _step.Step):
     start = next(iter(step.inputs["start"]), None)
     if not step.inputs["measurement"]:
         return TrainingData(read_index(step.input("training")), read_index(step.input("validation")), start=start)
-    (measurement,) = shard(read_index(step.input("measurement")), step.spec["part"])
+    measured = shard(read_index(step.input("measurement")), step.spec["part"])
+    if len(measured) != 1:
+        raise UserError(f"part {step.spec['part']} has {len(measured)} images; a network is trained on one measurement")
     truths = [record for index in step.inputs["truth"] for record in read_index(index)]
-    return TrainingData(measurement=measurement, truth=paired([measurement], truths)[0], start=start)
+    return TrainingData(measurement=measured[0], truth=paired(measured, truths)[0], start=start)
 
 
 def about(spec: dict) -> dict:

@@ -46,13 +46,13 @@ def of_start(checks: Known, at: Location, name: str, variant: Variant) -> Iterat
         return
     if start.problem not in checks.problems:
         yield (*at, "problem"), unknown("problem", start.problem, checks.problems)
+    if start.variant in checks.variants and _is_of_one_image(checks, checks.variants[start.variant]):
+        yield (*at, "variant"), f"variant '{start.variant}' is trained for one image at a time; start from another"
+        return
     instead = "name another problem here"
     yield from of_learning(checks, (*at, "problem"), start.variant, "trained", start.problem, instead)
     if start.variant not in checks.variants:
         yield (*at, "variant"), unknown("variant", start.variant, checks.variants)
-        return
-    if _is_of_one_image(checks, checks.variants[start.variant]):
-        yield (*at, "variant"), f"variant '{start.variant}' is trained for one image at a time; start from another"
         return
     other = checks.variants[start.variant].method
     if other != variant.method:

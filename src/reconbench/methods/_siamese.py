@@ -24,7 +24,7 @@ class Training(settings.SingleImageTraining):
         settings.Phase(steps=500, learning_rate=4e-4 * 0.5**halvings) for halvings in range(6)
     )
     """What is trained, one after the other: the learning rate is halved after every 500 steps."""
-    normalise: Literal["none", "patch", "image"] = "patch"
+    normalise: Literal["patch", "image"] = "patch"
     """Bring patches to mean 0 and standard deviation 1: each by its own, as the paper's images, or all by those of the
     image, as its volumes."""
 

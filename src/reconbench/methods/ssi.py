@@ -46,8 +46,8 @@ class Training(settings.SingleImageTraining):
     """Lower the learning rate where the validation error stays."""
     patience: int | None = Field(default=300, ge=1)
     """Validations without a smaller error after which training ends."""
-    normalise: Literal["none", "patch", "image"] = "none"
-    """Bring patches to mean 0 and standard deviation 1, or leave their values alone."""
+    normalise: Literal["none"] = "none"
+    """The values of patches are left alone, because the loss has bounds in the image's unit."""
     augmentation: bool = False
     """Flip patches, and turn square ones by multiples of 90 degrees."""
     held_out: float = Field(default=0.1, gt=0, lt=1)
