@@ -254,7 +254,7 @@ FEW = {"batch": 2, "phases": [{"steps": 6, "learning_rate": 1e-3}], "validation_
 
 @pytest.mark.parametrize("name", SINGLE)
 def test_a_training_on_one_image_that_is_stopped_ends_with_the_same_bits(name, data, tmp_path, monkeypatch):
-    method, params = METHODS[name], parameters(name, FEW)
+    method, params = METHODS[name], parameters(name, {**FEW, "channels_last": True})
     undisturbed, progress = train(name, params, data.single, tmp_path / "whole")
     with monkeypatch.context() as patch, pytest.raises(StoppedError):
         patch.setattr(method, "loss", training_jobs.stop_after(3, method.loss))

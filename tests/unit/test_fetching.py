@@ -283,6 +283,7 @@ def test_the_registry_is_complete_and_fixed():
         "em_stem_atomic": 4,
         "fluor2d_dsb2018": 79,
         "fluor2d_misc": 5,
+        "fluor3d_deconv": 6,
         "natural_cid22_512": 64,
         "natural_kodak": 10,
     }

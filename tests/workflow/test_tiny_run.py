@@ -217,30 +217,39 @@ def check_coverage(checkout, folder, step, run, inputs, outputs):
     [
         ("em_low", "bm3d_anscombe_blind", None),
         ("ssi_2d", "chambolle_pock_tv", None),
-        ("em_low", "atrous_ordinary", "em_ordinary"),
+        ("em_low", "atrous_ordinary", "em_ordinary/atrous_ordinary/1/all"),
+        ("single_2d", "ssi_2d_square", "single_2d/ssi_2d_square/1/001-of-001"),
     ],
 )
 def test_what_restoring_loads_lies_in_what_its_digest_covers(finished, tmp_path, problem, variant, model):
     results = finished.folder / "results/tiny"
     run = results / "estimates" / problem / variant / "1/001-of-001/run.json"
-    trained = results / f"models/{model}/{variant}/1/all"
     inputs = {
         "measurement": [results / "measurements" / problem / "test/index.csv"],
-        "weights": [trained / "weights.pt"] if model else [],
-        "training": [trained / "run.json"] if model else [],
+        "weights": [results / "models" / model / "weights.pt"] if model else [],
+        "training": [results / "models" / model / "run.json"] if model else [],
     }
     check_coverage(finished, tmp_path, "restore", run, inputs, {"index": "index.csv", "run": "run.json"})
 
 
-def test_what_training_loads_lies_in_what_its_digest_covers(finished, tmp_path):
+START = "models/em_low/atrous_low/1/all"
+TRAININGS = {
+    "em_ordinary/atrous_ordinary/1/all": {
+        "training": "data/micrographs/train/index.csv",
+        "validation": "data/micrographs/validation/index.csv",
+        "start": f"{START}/weights.pt",
+        "start_run": f"{START}/run.json",
+    },
+    "single_2d/noise2same_2d/1/001-of-001": {
+        "measurement": "measurements/single_2d/test/index.csv",
+        "truth": "data/single_images/test/index.csv",
+    },
+}
+
+
+@pytest.mark.parametrize("model, inputs", TRAININGS.items(), ids=TRAININGS)
+def test_what_training_loads_lies_in_what_its_digest_covers(finished, tmp_path, model, inputs):
     results = finished.folder / "results/tiny"
-    start = results / "models/em_low/atrous_low/1/all"
-    inputs = {
-        "training": [results / "data/micrographs/train/index.csv"],
-        "validation": [results / "data/micrographs/validation/index.csv"],
-        "start": [start / "weights.pt"],
-        "start_run": [start / "run.json"],
-    }
     outputs = {"weights": "weights.pt", "training": "training.csv", "run": "run.json"}
-    run = results / "models/em_ordinary/atrous_ordinary/1/all/run.json"
-    check_coverage(finished, tmp_path, "train", run, inputs, outputs)
+    paths = {name: [results / path] for name, path in inputs.items()}
+    check_coverage(finished, tmp_path, "train", results / "models" / model / "run.json", paths, outputs)
