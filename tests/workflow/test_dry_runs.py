@@ -116,6 +116,23 @@ def test_a_training_asks_for_the_gpus_that_there_are(checkout, gpus, asked):
     assert f" --gpu {asked} " in command
 
 
+def test_a_training_on_one_image_reads_its_truth_only_to_compare_with(checkout):
+    """At the scale `small` the networks of Papkov et al. note how far they are from it, and SSI does not."""
+    models = [
+        f"results/small/models/single_2d/{name}/1/002-of-002/run.json" for name in ("noise2same_2d", "ssi_2d_square")
+    ]
+    said = checkout.succeeding("-n", "-p", "--", *models)
+    commands = [" ".join(line.split()) for line in said.splitlines() if "train.py" in line]
+    compared, alone = sorted(commands, key=lambda command: "ssi_2d_square" in command)
+    measured = "results/small/measurements/single_2d/test/index.csv"
+    truth = "results/small/data/single_images/test/index.csv"
+    assert (
+        f"--input training --input validation --input measurement {measured} --input truth {truth} --input" in compared
+    )
+    assert f"--input training --input validation --input measurement {measured} --input truth --input" in alone
+    assert "results/small/data" not in alone
+
+
 def test_the_published_rows_at_the_scale_of_the_paper(checkout):
     targets = [f"results/paper/scores/ssi_2d/lucy_richardson_{n}/1/001-of-001/scores.csv" for n in (2, 5, 10, 20)]
     jobs = checkout.jobs("--config", "scale=paper", "--", *targets)
