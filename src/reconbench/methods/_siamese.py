@@ -24,6 +24,14 @@ class Training(settings.SingleImageTraining):
         settings.Phase(steps=500, learning_rate=4e-4 * 0.5**halvings) for halvings in range(6)
     )
     """What is trained, one after the other: the learning rate is halved after every 500 steps."""
+    keep: Literal["last"] = "last"
+    """The last weights are kept: there is nothing to validate by, and so neither plateau nor patience."""
+    plateau: None = None
+    """Nothing: there is no validation."""
+    patience: None = None
+    """Nothing: there is no validation."""
+    held_out: Literal[0] = 0
+    """Nothing: there is no validation."""
     normalise: Literal["patch", "image"] = "patch"
     """Bring patches to mean 0 and standard deviation 1: each by its own, as the paper's images, or all by those of the
     image, as its volumes."""
