@@ -99,9 +99,10 @@ def of_single_images(plan: Plan) -> list[tuple[str, str]]:
     ]
 
 
-def test_a_variant_that_learns_from_one_image_has_a_network_for_each_shard(small):
-    plan, _ = small
+def test_a_variant_that_learns_from_one_image_has_a_network_for_each_shard():
+    plan, _ = made()
     pair = ("single_2d", "noise2same_2d")
+    plan.runs[pair][0].shards = 2
     shards = ["001-of-002", "002-of-002"]
     assert pair in of_single_images(plan)
     assert list(plan.parts(*pair)) == [f"1/{shard}" for shard in shards]

@@ -133,7 +133,7 @@ def _trained(spec: Spec, repetitions: Sequence[int]) -> list[str]:
     what = {frozenset({True}): " for each image", frozenset({False}): ""}.get(frozenset(each), " (or one an image)")
     least, most = repetitions[0], repetitions[-1]
     if most == 1:
-        return [f"Trained rows: 1 training each{what}."]
+        return [f"Trained rows: 1 training{what or ' each'}."]
     number = f"{most}" if least == most else f"{least} to {most}"
     return [f"Trained rows: each is the mean over {number} repetitions of its training{what}."]
 
