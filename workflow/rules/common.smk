@@ -67,6 +67,11 @@ def kept(path):
     return path if PLAN.keeps_estimates else temp(path)
 
 
+def whole_machine(wildcards):
+    """Return the threads of a job that nothing runs beside."""
+    return workflow.cores or 1
+
+
 def images_of(function):
     """Return a function that gives the images beside the indexes that another function gives."""
 
@@ -157,7 +162,7 @@ def get_start_run(wildcards):
 
 def get_train_threads(wildcards):
     """Take the whole machine for a training whose time is published, as for a restoration."""
-    return (workflow.cores or 1) if PLAN.is_timed(wildcards.variant) else 1
+    return whole_machine(wildcards) if PLAN.is_timed(wildcards.variant) else 1
 
 
 def get_train_spec(wildcards):
@@ -212,7 +217,7 @@ def get_training_run(wildcards):
 def get_threads(wildcards):
     """Take the whole machine for a job whose time is published, so that nothing runs beside it."""
     run, _ = PLAN.runs[wildcards.problem, wildcards.variant]
-    return (workflow.cores or 1) if run.timed else 1
+    return whole_machine(wildcards) if run.timed else 1
 
 
 # score
@@ -243,11 +248,6 @@ def get_score_code(wildcards):
 
 
 # time
-
-
-def get_time_threads(wildcards):
-    """Take the whole machine, so that nothing runs beside."""
-    return workflow.cores or 1
 
 
 def get_time_spec(wildcards):

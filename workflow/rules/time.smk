@@ -11,7 +11,7 @@ rule time_convolution:
         figure=one_of(PLAN.timed_figures),
     conda:
         "../../envs/environment.yaml"
-    threads: get_time_threads
+    threads: whole_machine
     resources:
         gpu=get_time_gpus,
     params:

@@ -53,7 +53,7 @@ class Crop(Section):
     """Pieces cut at random places out of the images of a split."""
 
     size: Size
-    """Size of a piece in pixels, (y, x)."""
+    """Size of a piece in pixels, (y, x) or (z, y, x)."""
     number: int | None = Field(None, ge=1)
     """How many pieces the test split gives, going round its images; by default one an image."""
 
@@ -72,7 +72,7 @@ class Dataset(Section):
     parameters: dict[str, Any] = Field(default_factory=dict)
     """Parameters of the simulator."""
     size: Size | None = None
-    """Size of simulated images in pixels, (y, x)."""
+    """Size of simulated images in pixels, (y, x), or of volumes, (z, y, x)."""
     crop: Crop | None = None
     """Cut pieces out of the images of the validation and test splits; training cuts its own."""
     downscale: int = Field(1, ge=1)

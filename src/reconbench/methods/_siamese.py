@@ -6,7 +6,7 @@ import numpy as np
 from pydantic import Field
 
 from reconbench.contracts import Batch, Parameters, Problem, Reading
-from reconbench.errors import UserError
+from reconbench.methods._deconvolver import deconvolve, kernel_for
 from reconbench.training import settings
 
 REFERENCE = "M. Papkov, K. Palo and L. Parts, arXiv:2308.09426 (2023)"
@@ -78,19 +78,11 @@ class Params(Parameters):
 
 
 def network(problem: Problem, params: Params) -> Any:
-    """Return the untrained network, a Deconvolver.
-
-    Raises
-    ------
-    UserError
-        If the training patches have other axes than the blur.
-    """
+    """Return the untrained network, a Deconvolver."""
     from reconbench.networks.deconvolver import Deconvolver
     from reconbench.networks.siamese_unet import SiameseUNet
 
-    kernel = problem.forward.kernel
-    if len(params.training.patch) != kernel.ndim:
-        raise UserError(f"training patches of {params.training.patch} do not fit a blur with {kernel.ndim} axes")
+    kernel = kernel_for(problem, params.training.patch)
     unet = SiameseUNet(kernel.ndim, params.features, params.skip, params.normalisation_momentum)
     return Deconvolver(unet, kernel, "replicate", params.convolution)
 
@@ -105,41 +97,8 @@ def loss(networks: Any, batch: Batch, params: Params, weights: dict[str, float])
     return weighted_sum(Passes(networks, batch, masked, mask, params.reading), Weights(**weights))
 
 
-def restore(measurement: np.ndarray, params: Params, device: str, networks: Any) -> np.ndarray:
-    """Deconvolve an image by the network that was trained on it: one pass, nothing masked, no blur behind it.
-
-    Parameters
-    ----------
-    measurement : ndarray
-        Shape (y, x) or (z, y, x), float32, of any size.
-    params : Params
-    device : str
-        ``"cpu"`` or ``"cuda"``.
-    networks : Deconvolver
-        On the device, in evaluation mode.
-
-    Returns
-    -------
-    ndarray
-        Same shape, float32.
-
-    Raises
-    ------
-    UserError
-        If the measurement has other axes than the training patches.
-    """
-    import torch
-
-    from reconbench.tiling import apply_tiled
+def restore(measurement: np.ndarray, problem: Problem, params: Params, device: str, networks: Any) -> np.ndarray:
+    """Deconvolve an image by the network that was trained on it, standardised by its own mean and deviation."""
     from reconbench.training.single_image import mean_and_deviation
 
-    if measurement.ndim != len(params.training.patch):
-        raise UserError(
-            f"a network trained on patches {params.training.patch} does not restore data of shape {measurement.shape}"
-        )
-    offset, scale = mean_and_deviation(measurement)
-    standardised = (torch.tensor(measurement, device=device)[None] - offset) / scale
-    estimate = apply_tiled(networks, standardised, params.tiling, networks.multiple)[0] * scale + offset
-    if params.clip is not None:
-        estimate.clamp_(*params.clip)
-    return estimate.cpu().numpy()
+    return deconvolve(measurement, params, device, networks, *mean_and_deviation(measurement))

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import numpy as np
 from pydantic import Field
 
 from reconbench.contracts import Batch, Method, Problem
@@ -27,9 +26,7 @@ class Params(_siamese.Params):
     """Weight of the invariance loss."""
 
 
-def network(problem: Problem, params: Params) -> Any:
-    """Return the untrained network, a Deconvolver."""
-    return _siamese.network(problem, params)
+network, restore = _siamese.network, _siamese.restore
 
 
 def loss(networks: Any, batch: Batch, problem: Problem, params: Params) -> Any:
@@ -40,8 +37,3 @@ def loss(networks: Any, batch: Batch, problem: Problem, params: Params) -> Any:
         "reconvolved_boundary": params.boundary_weight,
     }
     return _siamese.loss(networks, batch, params, weights)
-
-
-def restore(measurement: np.ndarray, problem: Problem, params: Params, device: str, networks: Any) -> np.ndarray:
-    """Deconvolve an image by the network that was trained on it."""
-    return _siamese.restore(measurement, params, device, networks)

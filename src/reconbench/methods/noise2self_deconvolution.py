@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import numpy as np
-
 from reconbench.contracts import Batch, Method, Problem
 from reconbench.methods import _siamese
 
@@ -23,17 +21,10 @@ class Params(_siamese.Params):
     """Parameters of Noise2Self; the defaults are those of the paper in 2D."""
 
 
-def network(problem: Problem, params: Params) -> Any:
-    """Return the untrained network, a Deconvolver."""
-    return _siamese.network(problem, params)
+network, restore = _siamese.network, _siamese.restore
 
 
 def loss(networks: Any, batch: Batch, problem: Problem, params: Params) -> Any:
     """Return equation 2 of the paper, L_bsp, and the boundary loss of the blurred estimate."""
     weights = {"blind_spot": 1, "reconvolved_boundary": params.boundary_weight}
     return _siamese.loss(networks, batch, params, weights)
-
-
-def restore(measurement: np.ndarray, problem: Problem, params: Params, device: str, networks: Any) -> np.ndarray:
-    """Deconvolve an image by the network that was trained on it."""
-    return _siamese.restore(measurement, params, device, networks)

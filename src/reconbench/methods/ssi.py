@@ -6,7 +6,7 @@ import numpy as np
 from pydantic import Field
 
 from reconbench.contracts import Batch, Method, Parameters, Problem
-from reconbench.errors import UserError
+from reconbench.methods._deconvolver import deconvolve, kernel_for
 from reconbench.training import settings
 
 METHOD = Method(
@@ -97,19 +97,11 @@ class Params(Parameters):
 
 
 def network(problem: Problem, params: Params) -> Any:
-    """Return the untrained network, a Deconvolver.
-
-    Raises
-    ------
-    UserError
-        If the training patches have other axes than the blur.
-    """
+    """Return the untrained network, a Deconvolver."""
     from reconbench.networks.deconvolver import Deconvolver
     from reconbench.networks.ssi_unet import SsiUNet
 
-    kernel = problem.forward.kernel
-    if len(params.training.patch) != kernel.ndim:
-        raise UserError(f"training patches of {params.training.patch} do not fit a blur with {kernel.ndim} axes")
+    kernel = kernel_for(problem, params.training.patch)
     boundary = "reflect" if kernel.ndim == 2 else "replicate"
     blur = _broadened(kernel) if params.broadened else kernel
     return Deconvolver(SsiUNet(kernel.ndim, params.width), blur, boundary, params.convolution)
@@ -151,43 +143,8 @@ def validate(networks: Any, batch: Batch, problem: Problem, params: Params) -> A
 
 
 def restore(measurement: np.ndarray, problem: Problem, params: Params, device: str, networks: Any) -> np.ndarray:
-    """Deconvolve an image by the network that was trained on it: nothing masked, and no blur behind it.
-
-    Parameters
-    ----------
-    measurement : ndarray
-        Shape (y, x) or (z, y, x), float32, of any size.
-    problem : Problem
-        Not asked for anything.
-    params : Params
-    device : str
-        ``"cpu"`` or ``"cuda"``.
-    networks : Deconvolver
-        On the device, in evaluation mode.
-
-    Returns
-    -------
-    ndarray
-        Same shape, float32.
-
-    Raises
-    ------
-    UserError
-        If the measurement has other axes than the training patches.
-    """
-    import torch
-
-    from reconbench.tiling import apply_tiled
-
-    if measurement.ndim != len(params.training.patch):
-        raise UserError(
-            f"a network trained on patches {params.training.patch} does not restore data of shape {measurement.shape}"
-        )
-    image = torch.tensor(measurement, device=device)[None]
-    estimate = apply_tiled(networks, image, params.tiling, networks.multiple)[0]
-    if params.clip is not None:
-        estimate.clamp_(*params.clip)
-    return estimate.cpu().numpy()
+    """Deconvolve an image by the network that was trained on it."""
+    return deconvolve(measurement, params, device, networks)
 
 
 def _squared_error(networks: Any, deconvolved: Any, batch: Batch, where: Any) -> Any:

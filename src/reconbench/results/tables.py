@@ -82,12 +82,13 @@ def read_tuned(paths: Sequence[Path]) -> dict[Pair, Tuned]:
 
 
 def read_runs(paths: Sequence[Path]) -> dict[Pair, list[dict[str, Any]]]:
-    """Read the run.json files of estimates or of trainings, by problem and variant."""
+    """Read the run.json files of estimates or of trainings with their repetition, by problem and variant."""
     found: dict[Pair, list[dict[str, Any]]] = {}
     # Rows on two problems may share one training, which is then given twice.
     for path in dict.fromkeys(paths):
-        problem, variant, _ = place(path)
-        found.setdefault((problem, variant), []).append(json.loads(path.read_text(encoding="utf-8")))
+        problem, variant, repetition = place(path)
+        run = {**json.loads(path.read_text(encoding="utf-8")), "repetition": repetition}
+        found.setdefault((problem, variant), []).append(run)
     return found
 
 
@@ -152,7 +153,7 @@ class _Maker:
             reading="as_published" if as_published else "corrected",
             status=status,
             images=len(repetitions[0]) if repetitions else None,
-            repetitions=len(repetitions or trainings),
+            repetitions=len(repetitions or {run["repetition"] for run in trainings}),
             cells={metric: self._cell(section, problem, variant, metric, ours[metric]) for metric in ours},
             tuned=self.tuned.get((row["tuned_on"], variant)),
         )

@@ -20,12 +20,12 @@ _KEYS = {
 
 
 def trainings_of(trained: Mapping[tuple[str, str], Sequence[Run]], row: Mapping[str, Any]) -> Sequence[Run]:
-    """Return the trainings of a row, one a repetition; none of one that does not learn.
+    """Return the trainings of a row, one a repetition or several of single images; none of one that does not learn.
 
     Parameters
     ----------
     trained : mapping
-        The run.json of each repetition, by the problem that was trained on and the variant.
+        The run.json of each training, by the problem that was trained on and the variant.
     row : mapping
         A row of a table's spec, with `variant` and `trained_on`.
 
@@ -48,7 +48,7 @@ def over_trainings(trainings: Sequence[Run], metric: str) -> Summary | None:
     Parameters
     ----------
     trainings : sequence of mapping
-        The run.json of each repetition.
+        The run.json of each training, with its `repetition`.
     metric : str
         One of `labels.TRAINING_COLUMNS`.
 
@@ -58,9 +58,12 @@ def over_trainings(trainings: Sequence[Run], metric: str) -> Summary | None:
         None where nothing was trained, or a training failed or did not measure this. One training has no standard
         deviation: it is not a number.
     """
-    values = [_value(run, metric) for run in trainings]
-    if not values or any(value is None for value in values):
+    by_repetition: dict[str, list[float | None]] = {}
+    for run in trainings:
+        by_repetition.setdefault(run["repetition"], []).append(_value(run, metric))
+    if not by_repetition or any(None in found for found in by_repetition.values()):
         return None
+    values = [float(np.mean(found)) for found in by_repetition.values()]
     spread = float(np.std(values)) if len(values) > 1 else float("nan")
     return Summary(len(values), float(np.mean(values)), std=spread, between=spread)
 

@@ -211,7 +211,8 @@ class _Loop:
             self.aside += time.perf_counter() - started
         progress.lines.append(line)
         progress.losses, progress.since = {}, 0
-        if error is not None and progress.is_better(error, self.settings.plateau) and self.settings.keep == "best":
+        improved = error is not None and progress.take_in(error, self.settings.plateau)
+        if improved and self.settings.keep == "best":
             progress.best = {name: value.detach().clone() for name, value in self.networks.state_dict().items()}
 
     @torch.no_grad()

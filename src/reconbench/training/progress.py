@@ -39,8 +39,8 @@ class Progress:
             "best_validation_error": min(errors, default=None),
         }
 
-    def is_better(self, error: float, plateau: Plateau | None) -> bool:
-        """Take in a validation error: whether it is the smallest, and what that does to the learning rate."""
+    def take_in(self, error: float, plateau: Plateau | None) -> bool:
+        """Count a validation error, lower the learning rate where it is due, and return whether it is the smallest."""
         if error < self.best_error:
             self.best_error, self.stale, self.waited = error, 0, 0
             return True
