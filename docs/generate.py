@@ -32,6 +32,7 @@ SECTIONS = [
     (models.Run, "runs"),
     (models.Table, "tables"),
     (models.TableSection, "tables: sections"),
+    (models.Order, "tables: sections: order"),
     (models.Display, "tables and figures: metrics"),
     (models.Figure, "figures"),
 ]

@@ -23,10 +23,11 @@ def pins(requirements: Path) -> dict[str, str]:
     return {name.lower(): version for name, version in found}
 
 
-def direct_names() -> list[str]:
-    """Names that requirements.in asks for, in its order."""
+def direct_names() -> dict[str, str]:
+    """Names that requirements.in asks for, in its order, each with the marker that says where it is wanted."""
     lines = (HERE / "requirements.in").read_text().splitlines()
-    return [re.split(r"[=<>\s]", line)[0].lower() for line in lines if line and not line.startswith("#")]
+    asked = [line.partition(";") for line in lines if line and not line.startswith("#")]
+    return {re.split(r"[=<>\s]", name)[0].lower(): "".join(marker) for name, *marker in asked}
 
 
 def compile_lock(target: Path, *options: str) -> None:
@@ -56,7 +57,7 @@ def conda_environment() -> str:
         f"  - python={PYTHON}",
         "  - pip",
         "  - pip:",
-        *(f"      - {name}=={locked[name]}" for name in direct_names()),
+        *(f"      - {name}=={locked[name]}{' ' * bool(marker)}{marker}" for name, marker in direct_names().items()),
     ]
     return "\n".join(lines) + "\n"
 

@@ -14,8 +14,9 @@ def variant(method, title="", tuned=False, **params):
 
 
 def section(problems, variants, **changed):
-    about = {"title": "", "oracle_stopped": [], "statistics": "corrected", "published": True, "notes": []}
-    return {**about, "problems": problems, "variants": variants, **changed}
+    rows = {"variants": variants, "oracle_stopped": [], "order": None, "published_only": {}}
+    about = {"title": "", "statistics": "corrected", "published": True, "notes": []}
+    return {**about, **rows, "problems": problems, **changed}
 
 
 def spec(definition, problems, variants, rows, name="made_up"):

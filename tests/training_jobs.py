@@ -1,5 +1,6 @@
 """Trainings of seconds, for tests: a small DnCNN on a few simulated micrographs, and methods on one blurred image."""
 
+import csv
 import json
 import os
 import signal
@@ -12,7 +13,7 @@ import numpy as np
 from reconbench.datasets.simulators import micrographs
 from reconbench.images import ImageWriter
 from reconbench.randomness import generator
-from reconbench.steps.measuring import build_forward, measure
+from reconbench.steps.measuring import ForwardModels, measure
 
 HOME = Path(__file__).resolve().parents[1]
 SCRIPT = HOME / "workflow" / "scripts" / "train.py"
@@ -59,7 +60,7 @@ def write_measurements(folder: Path, number: int = 1, size: tuple[int, int] = (3
             disc = (y - 0.4) ** 2 + (x - 0.5 + 0.1 * image) ** 2 < 0.05
             truth = (0.3 + 0.2 * x + 0.4 * disc).astype(np.float32)
             true.add(f"image_{image}", truth)
-            measured.add(f"image_{image}", measure(truth, build_forward(BLUR), SSI_NOISE, generator(0))[0])
+            measured.add(f"image_{image}", measure(truth, ForwardModels(BLUR).only, SSI_NOISE, generator(0))[0])
     return truths, measurements
 
 
@@ -72,6 +73,11 @@ def write_truths(folder: Path, split: str, number: int) -> Path:
             draws = generator(0, split, image)
             writer.add(f"{split}_{image}", micrographs.simulate(draws, (32, 32), micrographs.Params()))
     return index
+
+
+def without_seconds(lines):
+    """Return lines of training.csv without the column that is another each time."""
+    return [{name: value for name, value in line.items() if name != "seconds"} for line in lines]
 
 
 def stop_after(steps: int, loss):
@@ -120,6 +126,12 @@ class Job:
         _, said = process.communicate(timeout=120)
         assert process.returncode == 0, said
         return said
+
+    @property
+    def training(self) -> list[dict[str, str]]:
+        """The lines of training.csv."""
+        with open(self.folder / "training.csv") as file:
+            return list(csv.DictReader(file))
 
     def tensors(self) -> dict[str, np.ndarray]:
         """Return the trained weights."""

@@ -6,10 +6,13 @@ Each of these is one file that holds a `Params` model, a record and the function
 folder          record     functions
 ==============  =========  =====================================================================
 ``methods/``    METHOD     ``restore(measurement, problem, params, device) -> estimate``
-``forward/``    FORWARD    ``build(params) -> ForwardModel``
+``forward/``    FORWARD    ``build(params) -> ForwardModel``; where the instruments of one problem differ,
+                           ``choices(params) -> names`` and ``build(params, choice)``; ``files(params)``
+                           where it reads any
 ``noise/``      NOISE      ``draw(params, generator) -> dict``, ``apply(clean, generator, params, drawn)``,
                            ``variance(signal, params, drawn)``, ``gain(params, drawn)``
-``metrics/``    METRIC     ``metric(estimate, truth, params) -> float``
+``metrics/``    METRIC     ``metric(estimate, truth, params) -> float``, with the measurement as a
+                           fourth argument where METRIC.of_measurement
 ==============  =========  =====================================================================
 
 A method that learns (`METHOD.trained_on`) has two more functions, and takes the trained networks when it restores:
@@ -106,6 +109,8 @@ class Batch:
         What the values were before they were standardised: value * scale + offset. They broadcast.
     held_out : torch.Tensor or None
         Which pixels validation has to itself, bool, shape of the target; None where it has none.
+    forwards : tuple of ForwardModel
+        What each measurement was made by; empty where there is no forward model.
     """
 
     measurement: Any
@@ -115,17 +120,22 @@ class Batch:
     offset: Any = 0.0
     scale: Any = 1.0
     held_out: Any = None
+    forwards: tuple[Any, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Metric:
-    """What is to be known of a metric: its name, readable title, unit ("" for none) and which way is better."""
+    """What is to be known of a metric: its name, readable title, unit ("" for none) and which way is better.
+
+    `of_measurement` says that it compares the estimate not with the truth alone, but with the measurement too.
+    """
 
     name: str
     title: str
     unit: str
     better: Literal["higher", "lower"]
     reference: str = ""
+    of_measurement: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,13 +155,14 @@ class FigureKind(Description):
     ----------
     reads : frozenset of str
         `scores` of every image, `examples` of estimates, `errors` (the map of mean absolute errors), `training`
-        (training.csv), `truths` and `measurements` of the test split, `timings` that are made for the figure alone.
-        Only these are made for the figure. A kind that reads nothing but timings shows no problems and variants.
+        (training.csv), `models` (weights.pt), `truths` and `measurements` of the test split, `timings` that are made
+        for the figure alone. Only these are made for the figure. A kind that reads nothing but timings shows no
+        problems and variants.
     own_variants : bool
         Whether each problem may be shown with variants of its own.
     """
 
-    reads: frozenset[Literal["scores", "examples", "errors", "training", "truths", "measurements", "timings"]]
+    reads: frozenset[Literal["scores", "examples", "errors", "training", "models", "truths", "measurements", "timings"]]
     own_variants: bool = False
 
     @property

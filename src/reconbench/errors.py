@@ -14,6 +14,10 @@ class ConfigurationError(UserError):
         super().__init__("\n".join([f"the configuration has {count}:", *(f"  - {fault}" for fault in faults)]))
 
 
+class NotApplicableError(UserError):
+    """A method cannot be applied to what this problem measures, whatever its parameters."""
+
+
 class StoppedError(Exception):
     """A signal asked a job to stop, and what it had is on disk. `number` is the signal's."""
 

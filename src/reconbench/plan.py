@@ -110,6 +110,8 @@ class Plan:
                 return self.indexes(pairs, "measurements")
             case "training":
                 return self.trainings(pairs, "training.csv")
+            case "models":
+                return self.trainings(pairs, "weights.pt")
             case "timings":
                 return [f"results/{self.scale}/timings/{figure}/{name}" for name in ("timings.csv", "run.json")]
         return self.scores(pairs, f"{what}.csv")
@@ -152,13 +154,18 @@ class Plan:
 
     def trained_on(self, problem: str, variant: str) -> str | None:
         """Return the problem on which a variant is trained, None for one that does not learn."""
-        return (self.variants[variant].train_on or problem) if self.is_trained(variant) else None
+        if self.is_trained_on_measurement(variant):
+            return problem
+        return self._learns_on(problem, variant) if self.is_trained(variant) else None
 
     def tuned_on(self, problem: str, variant: str) -> str | None:
         """Return the problem on whose validation split a variant is tuned, None for one with fixed parameters."""
         if variant == ORACLE or self.variants[variant].tune is None:
             return None
-        return self.variants[variant].train_on or problem
+        return self._learns_on(problem, variant)
+
+    def _learns_on(self, problem: str, variant: str) -> str:
+        return self.variants[variant].learns_on(problem, self.problems[problem])
 
     # Files
 
@@ -175,6 +182,14 @@ class Plan:
         """Return the index of a problem's measured images, nothing where they are simulated."""
         dataset = self.problems[problem].measured
         return [self.index("data", dataset, split)] if dataset else []
+
+    def instrument_files(self, problem: str) -> list[str]:
+        """Return the files that a problem's forward model reads, a measured point-spread function for instance."""
+        reference = self.problems[problem].forward
+        module = None if reference is None else catalogue.get_forward_model(reference.name)
+        if not hasattr(module, "files"):
+            return []
+        return list(module.files(module.Params.model_validate(reference.params)))
 
     def downloads(self, dataset: str, name: str) -> list[str]:
         """Return a file or folder of the registry's files that a dataset is made of, nothing for other sources."""

@@ -1,15 +1,37 @@
 """What every forward model promises, checked on whatever the catalogue finds."""
 
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
 import numpy as np
 import pytest
+import tifffile
 from parameter_checks import assert_described_and_bounded
 
 from reconbench import catalogue
 from reconbench.contracts import Description
+from reconbench.errors import UserError
 
 torch = pytest.importorskip("torch")
 MODULES = catalogue.forward_models()
-MODELS = {name: module.build(module.Params()) for name, module in MODULES.items()}
+FOLDER = TemporaryDirectory()  # goes when the tests end
+
+
+def bead():
+    path = Path(FOLDER.name) / "bead.tif"
+    tifffile.imwrite(path, np.random.default_rng(0).integers(0, 1000, (9, 7)).astype(np.uint16))
+    return str(path)
+
+
+# What those need that cannot be built from their defaults.
+NEEDED = {"measured_psf": {"path": bead()}}
+PARAMS = {name: module.Params(**NEEDED.get(name, {})) for name, module in MODULES.items()}
+CHOICES = {name: module.choices(PARAMS[name]) for name, module in MODULES.items() if hasattr(module, "choices")}
+MODELS = {name: module.build(PARAMS[name]) for name, module in MODULES.items() if name not in CHOICES} | {
+    f"{name}, {choice}": MODULES[name].build(PARAMS[name], choice)
+    for name, choices in CHOICES.items()
+    for choice in choices
+}
 LINEAR = [name for name, model in MODELS.items() if hasattr(model, "adjoint")]
 CONVOLUTIONS = [name for name, model in MODELS.items() if hasattr(model, "kernel")]
 WITH_TRANSFER_FUNCTION = [name for name, model in MODELS.items() if hasattr(model, "transfer_function")]
@@ -39,7 +61,7 @@ def test_shape_batches_and_input(name):
 @pytest.mark.parametrize("name", MODELS)
 def test_is_differentiable(name):
     truth = random_tensor(truth_shape(name), 0).requires_grad_()
-    MODELS[name](truth).sum().backward()
+    MODELS[name](truth).square().sum().backward()
     assert torch.isfinite(truth.grad).all()
     assert truth.grad.abs().sum() > 0
 
@@ -97,11 +119,31 @@ def test_transfer_function_is_that_of_the_model(name):
     torch.testing.assert_close(torch.fft.irfftn(spectrum, s=truth.shape), model(truth), rtol=1e-6, atol=1e-9)
 
 
+@pytest.mark.parametrize("name", CHOICES)
+def test_choices_are_different_names(name):
+    choices = CHOICES[name]
+    assert choices
+    assert all(isinstance(choice, str) and choice for choice in choices)
+    assert len(set(choices)) == len(choices)
+
+
+@pytest.mark.parametrize("name", [name for name, module in MODULES.items() if hasattr(module, "files")])
+def test_files_are_those_that_it_reads(name):
+    """Without them it cannot be built, and says which one it misses."""
+    files = MODULES[name].files(PARAMS[name])
+    assert files
+    for file in map(Path, files):
+        away = file.rename(file.with_suffix(".away"))
+        with pytest.raises(UserError, match=file.name):
+            MODULES[name].build(PARAMS[name])
+        away.rename(file)
+
+
 @pytest.mark.parametrize("name", MODULES)
 def test_record_and_parameters(name):
-    module = MODULES[name]
+    module, params = MODULES[name], PARAMS[name]
     assert isinstance(module.FORWARD, Description)
     assert module.FORWARD.title
     assert module.FORWARD.reference
     assert_described_and_bounded(module)
-    assert module.Params.model_validate_json(module.Params().model_dump_json()) == module.Params()
+    assert module.Params.model_validate_json(params.model_dump_json()) == params

@@ -16,9 +16,8 @@ from reconbench.config.loading import load  # noqa: E402
 from reconbench.contracts import Batch, Problem  # noqa: E402
 from reconbench.errors import StoppedError  # noqa: E402
 from reconbench.images import ImageRecord, read_index  # noqa: E402
-from reconbench.noise import poisson  # noqa: E402
 from reconbench.randomness import generator  # noqa: E402
-from reconbench.steps.measuring import build_forward  # noqa: E402
+from reconbench.steps.measuring import ForwardModels, measure  # noqa: E402
 from reconbench.steps.training import TrainingData, train_networks  # noqa: E402
 from reconbench.training.settings import SingleImageTraining, Training  # noqa: E402
 from reconbench.training.weights import build_networks, load_networks, read_weights, write_weights  # noqa: E402
@@ -40,6 +39,8 @@ LONGER = {
         {"width": 4, "mask_decay": 0.8},
     )
 }
+# What makes a method one for images where its first variant is one for volumes.
+PLANAR = {"trainable_wiener": {"kernel_size": [5, 5], "training": {"patch": [32, 32]}}}
 BLUR_3D = {"name": "ssi_blur_3d", "params": {"size": 3}}
 
 
@@ -56,8 +57,9 @@ def tiny_variants():
 
 def parameters(name, training=None, **more):
     assert name in tiny_variants(), f"no study has a variant of {name} at the scale tiny; give it one of a few steps"
-    given = {**tiny_variants()[name], **more}
-    return METHODS[name].Params.model_validate({**given, "training": {**given.get("training", {}), **(training or {})}})
+    given, planar = tiny_variants()[name], PLANAR.get(name, {})
+    settings = {**given.get("training", {}), **planar.get("training", {}), **(training or {})}
+    return METHODS[name].Params.model_validate({**given, **planar, **more, "training": settings})
 
 
 def short(name):
@@ -66,15 +68,19 @@ def short(name):
     return parameters(name, training, **more)
 
 
+def kind_of(name):
+    (kind,) = METHODS[name].METHOD.kinds
+    return kind
+
+
 def blur(name, given=training_jobs.BLUR):
-    return given if METHODS[name].METHOD.kinds == {"deconvolution"} else None
+    return given if kind_of(name) == "deconvolution" else None
 
 
 def problem(name, given=training_jobs.BLUR):
-    (kind,) = METHODS[name].METHOD.kinds
     told = METHODS[name].METHOD.told
-    forward = build_forward(blur(name, given)) if "forward model" in told else None
-    return Problem(kind=kind, forward_model=forward, told=told)
+    forward = ForwardModels(blur(name, given)).only if "forward model" in told else None
+    return Problem(kind=kind_of(name), forward_model=forward, told=told)
 
 
 @dataclass(frozen=True)
@@ -90,7 +96,7 @@ class Data:
         return self.single if name in SINGLE else self.truths
 
     def pairs(self, name):
-        return [tuple(record.load() for record in self.pair)] if name in SINGLE else list(measured(self.tests))
+        return [tuple(record.load() for record in self.pair)] if name in SINGLE else list(measured(self.tests, name))
 
 
 @pytest.fixture(scope="module")
@@ -105,17 +111,17 @@ def data(tmp_path_factory):
     return Data(TrainingData(training, validation), tests, single, (truth, measurement))
 
 
-def measured(tests):
+def measured(tests, name):
+    forward = ForwardModels(blur(name)).only
     for number, record in enumerate(tests):
-        params = poisson.Params.model_validate(training_jobs.NOISE["params"])
         truth = record.load()
-        yield truth, poisson.apply(truth, generator(0, "test", number), params, {"dose": 20.0})
+        yield truth, measure(truth, forward, training_jobs.NOISE, generator(0, "test", number))[0]
 
 
 def train(name, params, data, folder):
     method = {"method": {"name": name, "file": None}, "params": params.model_dump(mode="json"), "variant": name}
-    spec = training_jobs.single_image_spec if name in SINGLE else training_jobs.spec
-    return train_networks({**spec(), **method}, "", data, folder, "cpu", 1e9)[:2]
+    spec = training_jobs.single_image_spec() if name in SINGLE else training_jobs.spec(forward=blur(name))
+    return train_networks({**spec, **method, "kind": kind_of(name)}, "", data, folder, "cpu", 1e9)[:2]
 
 
 @pytest.fixture(scope="module", params=METHODS)
@@ -147,7 +153,8 @@ def test_the_loss_is_a_finite_number_for_each_network_and_reaches_its_weights(na
             parameter += 0.01 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(1))
     held_out = torch.rand(images.shape, generator=draws) < 0.1
     target = images if name in SINGLE else 0.5 * images
-    batch = Batch(measurement=images, target=target, generator=draws, held_out=held_out)
+    forwards = 2 * ForwardModels(blur(name)).all
+    batch = Batch(measurement=images, target=target, generator=draws, held_out=held_out, forwards=forwards)
     losses = METHODS[name].loss(networks, batch, problem(name), params)
     several = isinstance(networks, torch.nn.ModuleDict)
     assert isinstance(losses, dict) == several

@@ -16,7 +16,7 @@ from reconbench.results.figures import error_maps
 from reconbench.steps.scoring import MeanAbsoluteError
 
 SCRIPT = Path(__file__).resolve().parents[2] / "workflow" / "scripts" / "score.py"
-NONE = {name: [] for name in ("scores", "examples", "truths", "measurements", "training", "timings")}
+NONE = {name: [] for name in ("scores", "examples", "truths", "measurements", "training", "models", "timings")}
 NAMES = ("mean", "minimum", "maximum", "frame_mean", "interior_mean")
 
 

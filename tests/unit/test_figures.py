@@ -37,7 +37,8 @@ def inputs(tmp_path):
     rng = np.random.default_rng(0)
     truths = rng.random((2, 24, 32)).astype(np.float32)
     small = tmp_path / "results" / "small"
-    found = {name: [] for name in ("scores", "examples", "truths", "measurements", "training", "errors", "timings")}
+    kinds = ("scores", "examples", "truths", "measurements", "training", "models", "errors", "timings")
+    found = {kind: [] for kind in kinds}
     found["truths"].append(write_images(small / "data" / "truths" / "test" / "index.csv", truths))
     for problem in PROBLEMS.values():
         index = small / "measurements" / problem / "test" / "index.csv"
@@ -171,4 +172,5 @@ def test_kinds_are_read_without_a_plotting_library():
     )
     command = [sys.executable, "-c", program]
     found = subprocess.run(command, capture_output=True, text=True, check=True, env={"PYTHONPATH": str(SOURCE)})
-    assert found.stdout.splitlines() == ["error_maps examples kde learning_curves psf_convolution_speed", "[]"]
+    kinds = "error_maps examples kde learning_curves psf_convolution_speed wiener_kernels"
+    assert found.stdout.splitlines() == [kinds, "[]"]

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from reconbench.errors import UserError
-from reconbench.metrics import ssim
-from reconbench.training.losses import huberised, mean_squared_error, structural_dissimilarity
+from reconbench.metrics import psnr, ssim
+from reconbench.training.losses import huberised, mean_squared_error, negative_psnr, structural_dissimilarity
 
 
 @pytest.fixture
@@ -35,6 +35,41 @@ def test_an_estimate_in_half_precision_is_compared_in_single_precision():
     assert error.dtype == torch.float32
     assert float(error) == pytest.approx(1e-6, rel=1e-3)
     assert structural_dissimilarity(estimate, target, 1.0).dtype == torch.float32
+
+
+@pytest.mark.parametrize(("shape", "margins"), [((2, 1, 12, 15), [(2, 3), (0, 5)]), ((2, 1, 5, 9, 8), [(1, 4, 0)] * 2)])
+def test_negative_psnr_is_the_metric_for_a_peak_of_one_within_each_image_s_margin(random, shape, margins):
+    estimates, targets = pair(random, shape)
+    values = negative_psnr(torch.from_numpy(estimates), torch.from_numpy(targets), margins)
+    for value, estimate, target, margin in zip(values, estimates[:, 0], targets[:, 0], margins, strict=True):
+        inside = tuple(slice(width, size - width) for width, size in zip(margin, target.shape, strict=True))
+        expected = psnr.metric(estimate[inside], target[inside], psnr.Params(data_range=1.0))
+        assert float(value) == pytest.approx(-expected)
+        assert float(value) != pytest.approx(-psnr.metric(estimate, target, psnr.Params(data_range=1.0)), rel=1e-3)
+
+
+def test_negative_psnr_of_equals_is_finite_and_does_not_spoil_the_gradient():
+    target = torch.rand(2, 1, 6, 6, generator=torch.Generator().manual_seed(0))
+    estimate = target.clone()
+    estimate[1] += 0.1
+    estimate.requires_grad_()
+    values = negative_psnr(estimate, target, [(1, 1)] * 2)
+    values.sum().backward()
+    assert values.isfinite().all()
+    assert values[0] < -300
+    assert float(values[1].detach()) == pytest.approx(-20, abs=1e-4)
+    assert not estimate.grad[0].any()
+    assert estimate.grad.isfinite().all()
+    assert estimate.grad[1, :, 1:-1, 1:-1].all()
+
+
+def test_a_margin_that_leaves_nothing_is_refused():
+    images = torch.zeros(2, 1, 4, 8, 9)
+    message = r"left of images of \(4, 8, 9\) pixels without the \(2, 1, 1\) .* make `patch` larger than \(4, 2, 2\)"
+    with pytest.raises(UserError, match=message):
+        negative_psnr(images, images, [(1, 3, 4), (2, 1, 1)])
+    with pytest.raises(UserError, match="a batch of 2 images needs as many margins, not 1"):
+        negative_psnr(images, images, [(1, 1, 1)])
 
 
 def test_huberised_errors_are_linear_below_one_and_roots_above():

@@ -98,3 +98,9 @@ def test_noise_stands_in_the_place_of_masked_pixels_only():
     # Drawn anew for each image, and at each call.
     assert abs(np.corrcoef(noise, second[mask])[0, 1]) < 0.03
     assert torch.equal(first, replaced_by_noise(image, mask, 0.2, generator(6)))
+
+
+def test_a_patch_smaller_than_a_box_has_a_masked_pixel_in_every_draw():
+    for seed in range(50):
+        mask = stratified_mask((3, 1, 4, 9), 0.005, torch.Generator().manual_seed(seed))
+        assert mask.flatten(1).sum(1).tolist() == [1, 1, 1]

@@ -115,6 +115,33 @@ def test_pages_of_16_bits_without_any_metadata_are_the_planes_of_a_volume(tmp_pa
     assert (read.dtype, axes, pixel_size) == (np.float32, "ZYX", None)
 
 
+@pytest.mark.parametrize("number", [13, 27])
+def test_planes_written_one_by_one_are_a_volume(tmp_path, number):
+    """tifffile describes each of them, and reads them as so many images."""
+    planes = RANDOM.integers(0, 65536, (number, 12, 17), dtype=np.uint16)
+    with tifffile.TiffWriter(tmp_path / "a.tif") as file:
+        for plane in planes:
+            file.write(plane)
+    read, axes, _ = read_image(tmp_path / "a.tif")
+    np.testing.assert_array_equal(read, planes)
+    assert axes == "ZYX"
+
+
+def test_a_smaller_image_behind_the_first_is_not_looked_at(tmp_path):
+    with tifffile.TiffWriter(tmp_path / "a.tif") as file:
+        file.write(GREY)
+        file.write(GREY[::2, ::2])
+    np.testing.assert_array_equal(read_image(tmp_path / "a.tif")[0], GREY)
+
+
+def test_an_lzw_volume_is_read_with_all_its_planes(tmp_path):
+    planes = RANDOM.integers(0, 65536, (6, 12, 17), dtype=np.uint16)
+    cv2.imwritemulti(str(tmp_path / "a.tif"), list(planes), [cv2.IMWRITE_TIFF_COMPRESSION, 5])
+    read, axes, _ = read_image(tmp_path / "a.tif")
+    np.testing.assert_array_equal(read, planes)
+    assert axes == "ZYX"
+
+
 def test_lzw_is_read_although_tifffile_alone_does_not(tmp_path):
     cv2.imwrite(str(tmp_path / "a.tif"), GREY, [cv2.IMWRITE_TIFF_COMPRESSION, 5])
     cv2.imwrite(str(tmp_path / "b.tif"), bgr(RGB), [cv2.IMWRITE_TIFF_COMPRESSION, 5])

@@ -34,7 +34,7 @@ MEASURED = {
     "gpu": 0,
 }
 CURVES = [(algorithm, way) for algorithm in ("direct", "fft") for way in ("forward", "forward+backward")]
-NONE = {name: [] for name in ("scores", "examples", "truths", "measurements", "training", "errors")}
+NONE = {name: [] for name in ("scores", "examples", "truths", "measurements", "training", "models", "errors")}
 
 
 def test_every_size_is_timed_by_both_algorithms_in_both_directions():

@@ -18,7 +18,7 @@ from reconbench.training.loop import Task, train  # noqa: E402
 from reconbench.training.sampling import Images, Instrument, Sampler  # noqa: E402
 from reconbench.training.settings import Phase, Training  # noqa: E402
 
-PLAIN = Instrument(None, None, "truth")
+PLAIN = Instrument((), None, "truth")
 
 
 class Held(Images):
@@ -48,7 +48,7 @@ def the_batch(source, step):
 def test_a_batch_belongs_to_its_step():
     noise = {"name": "poisson", "params": {"dose": {"law": "uniform", "low": 20, "high": 40}}}
     images = Held(np.random.default_rng(0).random((40, 50), dtype=np.float32))
-    instrument = Instrument(None, noise, "truth")
+    instrument = Instrument((), noise, "truth")
     whole = list(sampler(images, instrument, augmentation=True).batches(0, 5))
     for step in (3, 1):
         alone = the_batch(sampler(images, instrument, augmentation=True), step)
@@ -86,7 +86,7 @@ def test_a_patch_is_blurred_with_what_lies_around_it():
     image = np.random.default_rng(0).random((60, 70), dtype=np.float32)
     blur = ssi_blur.build(ssi_blur.Params())
     whole = blur(torch.from_numpy(image))
-    instrument = Instrument(blur, None, "truth")
+    instrument = Instrument((blur,), None, "truth")
     for batch in sampler(Held(image), instrument, augmentation=True).batches(0, 10):
         for seen, truth in zip(batch.measurement[:, 0], batch.target[:, 0], strict=True):
             assert any(
@@ -123,7 +123,7 @@ def test_patches_can_be_scaled_and_targets_matched_to_the_mean():
     assert scaled.amin(dim=(1, 2, 3)).eq(0).all()
     assert scaled.amax(dim=(1, 2, 3)).eq(1).all()
     noise = {"name": "poisson", "params": {"dose": {"law": "fixed", "value": 5}, "reading": "as_published"}}
-    batch = the_batch(sampler(Held(image), Instrument(None, noise, "mean_matched")), 0)
+    batch = the_batch(sampler(Held(image), Instrument((), noise, "mean_matched")), 0)
     assert torch.allclose(batch.target.mean(dim=(1, 2, 3)), batch.measurement.mean(dim=(1, 2, 3)), rtol=1e-5)
 
 

@@ -9,7 +9,7 @@ import pytest
 from reconbench.errors import UserError
 from reconbench.results import style
 from reconbench.results.drawing import draw_figure
-from reconbench.results.figures import learning_curves
+from reconbench.results.figures import _curves, _phases, learning_curves
 
 COLUMNS = ("step", "learning_rate", "frozen_normalisation", "loss", "validation_error")
 PHASES = [
@@ -18,17 +18,17 @@ PHASES = [
     {"steps": 40, "learning_rate": 2.5e-4, "frozen_normalisation": True},
 ]
 ERRORS = np.geomspace(0.02, 0.001, 10)
-NONE = {name: [] for name in ("scores", "examples", "truths", "measurements", "errors", "timings")}
+NONE = {name: [] for name in ("scores", "examples", "truths", "measurements", "models", "errors", "timings")}
 
 
-def network(title="", phases=PHASES):
-    return made_up.variant("gaussian", title, training={"phases": phases})
+def network(title="", phases=PHASES, batch=4):
+    return made_up.variant("gaussian", title, training={"phases": phases, "batch": batch})
 
 
-def write_training(root, problem, variant, errors=ERRORS, repetition=1):
+def write_training(root, problem, variant, errors=ERRORS, repetition=1, loss=0.5):
     """Write training.csv with a validation every 10 steps; no errors stand for a training that failed."""
     path = made_up.folder(root, "models", problem, variant, repetition, "all") / "training.csv"
-    lines = [(10 * n, 1e-3 if n <= 6 else 2.5e-4, int(n > 6), 0.5, error) for n, error in enumerate(errors, start=1)]
+    lines = [(10 * n, 1e-3 if n <= 6 else 2.5e-4, int(n > 6), loss, error) for n, error in enumerate(errors, start=1)]
     with open(path, "w", newline="") as file:
         csv.writer(file).writerows([COLUMNS, *lines])
     return path
@@ -65,10 +65,10 @@ def written(monkeypatch):
 
 def test_the_moving_average_is_that_of_the_values_around():
     values = np.array([4.0, 1.0, 7.0, 2.0])
-    np.testing.assert_allclose(learning_curves.moving_average(values, 1), values)
-    np.testing.assert_allclose(learning_curves.moving_average(values, 2), [2.5, 4.0, 4.5, 2.0])
-    np.testing.assert_allclose(learning_curves.moving_average(values, 3), [2.5, 4.0, 10 / 3, 4.5])
-    np.testing.assert_allclose(learning_curves.moving_average(values, 100), 3.5)
+    np.testing.assert_allclose(_curves.moving_average(values, 1), values)
+    np.testing.assert_allclose(_curves.moving_average(values, 2), [2.5, 4.0, 4.5, 2.0])
+    np.testing.assert_allclose(_curves.moving_average(values, 3), [2.5, 4.0, 10 / 3, 4.5])
+    np.testing.assert_allclose(_curves.moving_average(values, 100), 3.5)
 
 
 def test_the_csv_holds_every_validation_of_every_repetition(tmp_path):
@@ -78,11 +78,11 @@ def test_the_csv_holds_every_validation_of_every_repetition(tmp_path):
     outputs, lines = drawn(definition, variants, {("low", "a"): "low"}, training, tmp_path / "figure")
     assert list(lines[0]) == [
         *("panel", "problem", "method", "variant", "trained_on", "training"),
-        *("step", "validation_error", "smoothed", "learning_rate"),
+        *("quantity", "step", "value", "smoothed", "learning_rate"),
     ]
     second = [line for line in lines if (line["variant"], line["training"]) == ("a", "2")]
     assert [int(line["step"]) for line in second] == list(range(10, 101, 10))
-    assert [float(line["validation_error"]) for line in second] == list(ERRORS * 2)
+    assert [float(line["value"]) for line in second] == list(ERRORS * 2)
     assert float(second[4]["smoothed"]) == pytest.approx(2 * ERRORS[3:6].mean(), rel=1e-12)
     assert [float(line["learning_rate"]) for line in second] == [1e-3] * 6 + [2.5e-4] * 4
     (untrained,) = [line for line in lines if line["variant"] == "median"]
@@ -128,7 +128,7 @@ def test_failed_trainings_are_named(tmp_path, monkeypatch):
 def test_a_figure_without_any_curve_is_still_a_figure(tmp_path):
     definition = made_up.figure("learning_curves", {"low dose": "low"}, ["median"], {})
     outputs, (line,) = drawn(definition, {"median": made_up.variant("median")}, {}, [], tmp_path / "figure")
-    assert (line["variant"], line["validation_error"]) == ("median", "")
+    assert (line["variant"], line["quantity"], line["value"]) == ("median", "validation_error", "")
     assert outputs["png"].stat().st_size > 1000
 
 
@@ -155,13 +155,12 @@ def test_marks_do_not_cover_each_other():
         learning_curves.Phase(steps=number, learning_rate=rate, frozen_normalisation=index == 1)
         for index, (number, rate) in enumerate(zip(steps, rates, strict=True))
     ]
-    curve = learning_curves._Curve("a", 1, *[np.array([sum(steps)])] * 4)
-    marks = learning_curves._marks(learning_curves._Panel("", "", {}, {}, [curve], phases))
-    assert sorted(mark.step for mark in marks) == [0, 134_108, 151_821, 153_821]
+    marks = _phases.marks_of(_phases.starts(phases), sum(steps), learning_curves.WIDTH)
+    assert sorted(mark.place for mark in marks) == [0, 134_108, 151_821, 153_821]
     lanes = {}
     for mark in marks:
-        right = mark.left + len(mark.words) * learning_curves.LETTER / learning_curves.WIDTH
-        assert mark.left <= mark.step / sum(steps) <= right <= 1 + 1e-9
+        right = mark.left + len(mark.words) * _phases.LETTER / learning_curves.WIDTH
+        assert mark.left <= mark.place / sum(steps) <= right <= 1 + 1e-9
         lanes.setdefault(mark.lane, []).append((mark.left, right))
     for places in lanes.values():
         places.sort()
@@ -200,6 +199,133 @@ def test_errors_that_are_not_positive_have_a_plain_axis(tmp_path, monkeypatch):
         training = [write_training(tmp_path, "low", "a", factor * ERRORS)]
         drawn(definition, {"a": network("A")}, {("low", "a"): "low"}, training, tmp_path / "figure")
     assert scales == ["log", "linear"]
+
+
+# Several quantities, and epochs
+
+BOTH = {
+    "loss": {"label": "training loss (dB)"},
+    "validation_error": {"label": "validation CPSNR (dB)", "scale": -1},
+}
+# As a loss that is a negative signal-to-noise ratio in decibels.
+DECIBELS = -np.linspace(20, 35, 10)
+
+
+def axes_of(monkeypatch):
+    """Return a list that receives every axes of the figure that is drawn next."""
+    found = []
+    save = style.save
+    monkeypatch.setattr(style, "save", lambda figure, svg, png: (found.extend(figure.axes), save(figure, svg, png)))
+    return found
+
+
+def test_each_quantity_has_a_panel_with_its_own_label_and_sign(tmp_path, monkeypatch):
+    found = axes_of(monkeypatch)
+    definition = made_up.figure("learning_curves", {"1 %": "low"}, ["a"], {}, quantity=BOTH)
+    training = [write_training(tmp_path, "low", "a", DECIBELS, loss=-21.5)]
+    _, lines = drawn(definition, {"a": network("A")}, {("low", "a"): "low"}, training, tmp_path / "figure")
+    loss, validation = found
+    assert [axes.get_ylabel() for axes in found] == ["training loss (dB)", "validation CPSNR (dB)"]
+    assert [axes.get_yscale() for axes in found] == ["linear", "linear"]
+    np.testing.assert_allclose(loss.lines[0].get_ydata(), -21.5)
+    np.testing.assert_allclose(validation.lines[0].get_ydata(), -DECIBELS)
+    # Side by side, and the csv has both in plain units.
+    assert loss.get_position().y0 == validation.get_position().y0
+    assert loss.get_position().x1 < validation.get_position().x0
+    assert [(line["quantity"], float(line["value"])) for line in lines] == [
+        *(("loss", -21.5) for _ in DECIBELS),
+        *(("validation_error", value) for value in DECIBELS),
+    ]
+
+
+def test_a_positive_quantity_with_a_negative_factor_has_a_plain_axis(tmp_path, monkeypatch):
+    found = axes_of(monkeypatch)
+    definition = made_up.figure("learning_curves", {"low dose": "low"}, ["a"], {}, scale=-1.0)
+    training = [write_training(tmp_path, "low", "a")]
+    drawn(definition, {"a": network("A")}, {("low", "a"): "low"}, training, tmp_path / "figure")
+    assert [axes.get_yscale() for axes in found] == ["linear"]
+
+
+def test_a_quantity_is_called_by_its_name_where_nothing_else_is_said(tmp_path, monkeypatch):
+    found = axes_of(monkeypatch)
+    quantities = ["validation_error", "loss"]
+    definition = made_up.figure("learning_curves", {"one": "low"}, ["a"], {}, quantity=quantities)
+    training = [write_training(tmp_path, "low", "a")]
+    drawn(definition, {"a": network("A")}, {("low", "a"): "low"}, training, tmp_path / "figure")
+    assert [axes.get_ylabel() for axes in found] == ["validation error", "training loss"]
+
+
+def test_headings_and_labels_are_not_said_twice_in_a_row(tmp_path, monkeypatch):
+    found, texts = axes_of(monkeypatch), written(monkeypatch)
+    problems = {"1 %": "low", "3 %": "high"}
+    training = [write_training(tmp_path, problem, "a") for problem in problems.values()]
+    trained_on = {(problem, "a"): problem for problem in problems.values()}
+    both = made_up.figure("learning_curves", problems, ["a"], {}, quantity=BOTH)
+    drawn(both, {"a": network("A")}, trained_on, training, tmp_path / "both")
+    assert [text for text, _ in texts if text in problems] == ["1 %", "3 %"]
+    assert [axes.get_ylabel() for axes in found] == 2 * [axis["label"] for axis in BOTH.values()]
+    found.clear()
+    one = made_up.figure("learning_curves", problems, ["a"], {}, quantity="loss")
+    drawn(one, {"a": network("A")}, trained_on, training, tmp_path / "one")
+    assert [axes.get_ylabel() for axes in found] == ["training loss", ""]
+
+
+def test_epochs_are_counted_by_the_patches_of_each_training(tmp_path, monkeypatch):
+    found = axes_of(monkeypatch)
+    definition = made_up.figure("learning_curves", {"one": "low"}, ["a", "b"], {}, patches_per_epoch=80)
+    variants = {"a": network("A", batch=4), "b": network("B", batch=16)}
+    training = [write_training(tmp_path, "low", name) for name in "ab"]
+    _, lines = drawn(definition, variants, {("low", name): "low" for name in "ab"}, training, tmp_path / "figure")
+    (axes,) = found
+    assert axes.get_xlabel() == "epoch" and axes.get_xlim() == (0, 20)
+    first, second = axes.lines
+    np.testing.assert_allclose(first.get_xdata(), np.arange(1, 11) / 2)
+    np.testing.assert_allclose(second.get_xdata(), np.arange(1, 11) * 2)
+    assert [(line["step"], line["epoch"]) for line in lines[::10]] == [("10", "0.5"), ("10", "2.0")]
+    # Their phases begin at other epochs, so none is marked.
+    assert not axes.texts
+
+
+def test_phases_are_marked_at_their_epochs(tmp_path, monkeypatch):
+    found = axes_of(monkeypatch)
+    definition = made_up.figure("learning_curves", {"one": "low"}, ["a"], {}, patches_per_epoch=8)
+    training = [write_training(tmp_path, "low", "a")]
+    drawn(definition, {"a": network("A")}, {("low", "a"): "low"}, training, tmp_path / "figure")
+    # 60 steps of 4 patches each are 30 epochs of 8 patches.
+    assert [list(line.get_xdata()) for line in found[0].lines[1:]] == [[30, 30]]
+
+
+def test_what_was_not_noted_is_said(tmp_path, monkeypatch):
+    texts = written(monkeypatch)
+    quantities = {"loss": {}, "distance_from_truth": {}}
+    definition = made_up.figure("learning_curves", {"one": "low"}, ["a", "b"], {}, quantity=quantities)
+    training = [write_training(tmp_path, "low", "a"), write_training(tmp_path, "low", "b", [])]
+    trained_on = {("low", name): "low" for name in "ab"}
+    drawn(definition, {name: network(name) for name in "ab"}, trained_on, training, tmp_path / "figure")
+    footer = next(text for text, _ in texts if text.startswith("Scale")).replace("\n", " ")
+    assert footer.endswith(
+        "No distance from the truth, which the training did not note: a. "
+        "No curve, because there was no training or it failed: b."
+    )
+
+
+@pytest.mark.parametrize(
+    "params, words",
+    [
+        ({"quantity": BOTH, "label": "both"}, "those of a single quantity"),
+        ({"quantity": ["loss", "validation_error"], "scale": 2.0}, "those of a single quantity"),
+        ({"quantity": {"loss": {"scale": 2}}, "scale": 2.0}, "those of a single quantity"),
+        ({"scale": 0}, "a `scale` of 0 would show nothing"),
+        ({"quantity": {"loss": {"scale": 0}}}, "a `scale` of 0 would show nothing"),
+        ({"quantity": {}}, "at least 1 item"),
+        ({"quantity": "los"}, "'loss'"),
+        ({"quantity": {"loss": {"scal": 2}}}, "quantity.loss.scal"),
+        ({"patches_per_epoch": 0}, "greater than or equal to 1"),
+    ],
+)
+def test_what_makes_no_axis_is_refused(params, words):
+    with pytest.raises(ValueError, match=words):
+        learning_curves.Params(**params)
 
 
 def test_numbers_are_written_as_papers_do():

@@ -39,7 +39,7 @@ def truth_of(problem):
 @pytest.fixture
 def inputs(tmp_path):
     """Return what a figure reads of two volumes and an image; each estimate is its truth, dimmer and with an offset."""
-    kinds = ("scores", "examples", "truths", "measurements", "training", "errors", "timings")
+    kinds = ("scores", "examples", "truths", "measurements", "training", "models", "errors", "timings")
     found = {kind: [] for kind in kinds}
     small = tmp_path / "results" / "small"
     for problem in SHAPES:
@@ -48,7 +48,8 @@ def inputs(tmp_path):
         measured = small / "measurements" / problem / "test" / "index.csv"
         found["measurements"].append(write_images(measured, truth / 2))
         for number, variant in enumerate(VARIANTS):
-            lines = [{"image": "one", "status": "ok", "psnr": 20.0 + number, "seconds": 0.1}]
+            errors = {"psnr": 20.0 + number, "ssim": 0.5, "mse": 0.0125}
+            lines = [{"image": "one", "status": "ok", **errors, "seconds": 0.1}]
             if variant == "failed":
                 lines = [{"image": "one", "status": "out of memory"}]
             scores, _ = made_up.write_row(tmp_path, problem, variant, lines)
@@ -76,8 +77,8 @@ def drawn(inputs, tmp_path, monkeypatch):
     monkeypatch.setattr(_panels, "draw_image", noted)
     monkeypatch.setattr(style, "save", lambda figure, *paths: figures.append(figure))
 
-    def draw(problems, variants, without=(), **params):
-        definition = made_up.figure("examples", problems, variants, {"psnr": {"digits": 1}}, **params)
+    def draw(problems, variants, without=(), metrics=None, **params):
+        definition = made_up.figure("examples", problems, variants, metrics or {"psnr": {"digits": 1}}, **params)
         spec = made_up.spec(definition, {name: {"dataset": name} for name in problems.values()}, VARIANTS, [])
         outputs = {suffix: tmp_path / f"figure.{suffix}" for suffix in ("svg", "png", "csv")}
         draw_figure(spec, **{**inputs, **dict.fromkeys(without, [])}, outputs=outputs)
@@ -174,7 +175,7 @@ def test_without_a_truth_the_measurement_rules(drawn):
     _, images, lines = drawn({"Filaments": "cube"}, ["identity", "early"], without=["truths"])
     measured = truth_of("cube") / 2
     assert images[0][1] == (measured.max(axis=0).min(), measured.max(axis=0).max())
-    assert [line["method"] for line in lines] == ["input", "Lucy-Richardson, 2 iterations"]
+    assert [line["method"] for line in one_an_image(lines)] == ["input", "Lucy-Richardson, 2 iterations"]
 
 
 def rendered(figure):
@@ -184,6 +185,15 @@ def rendered(figure):
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     return canvas.get_renderer()
+
+
+def one_an_image(lines):
+    """Return the lines of the csv that are of the first metric, or of an image that is not scored."""
+    return [line for line in lines if line["metric"] in ("", "psnr")]
+
+
+def errors_of(axes):
+    return axes.get_xlabel().replace("\N{NO-BREAK SPACE}", " ")
 
 
 def words_of(figure):
@@ -204,7 +214,7 @@ def test_titles_and_errors_stand_once_and_labels_at_each_view(drawn):
     assert [axes.get_xlabel() for axes in panels[:6]] == [""] * 6
     assert [axes.get_title() for axes in panels[6:12]] == [""] * 6
     errors = ["", "PSNR 20.0 dB", "PSNR 21.0 dB", "PSNR 22.0 dB", "PSNR 23.0 dB", ""]
-    assert [axes.get_xlabel() for axes in panels[6:12]] == [axes.get_xlabel() for axes in panels[12:]] == errors
+    assert [errors_of(axes) for axes in panels[6:12]] == [errors_of(axes) for axes in panels[12:]] == errors
     assert len(panels) == 18
     labels = [words for words in words_of(figure) if "projection" in words or "plane" in words]
     assert [" ".join(words.split()) for words in labels][0] == "maximum projection"
@@ -213,9 +223,24 @@ def test_titles_and_errors_stand_once_and_labels_at_each_view(drawn):
     assert " ".join(words_of(figure)[-1].split()) == footer
 
 
+SEVERAL = {"psnr": {}, "ssim": {"digits": 1}, "mse": {"title": "MSE (×10⁻³)", "scale": 1000.0}}
+
+
+def test_several_errors_stand_below_each_other_where_they_are_too_long(drawn):
+    two, _, _ = drawn({"Flat filaments": "image"}, ["identity"], metrics={"psnr": {}, "ssim": {}})
+    assert [errors_of(axes) for axes in two.axes] == ["", "PSNR 20.00 dB, SSIM 0.50"]
+    three, _, lines = drawn({"Flat filaments": "image"}, ["identity"], metrics=SEVERAL)
+    assert [errors_of(axes) for axes in three.axes] == ["", "PSNR 20.00 dB, SSIM 0.5,\nMSE (×10⁻³) 12.50"]
+    assert three.get_figheight() > two.get_figheight()
+    assert [(line["metric"], line["value"]) for line in lines[1:]] == [
+        *(("psnr", "20.0"), ("ssim", "0.5"), ("mse", "0.0125")),
+    ]
+
+
+@pytest.mark.parametrize("metrics", [None, SEVERAL], ids=["one error", "several errors"])
 @pytest.mark.parametrize("columns, projection", [(2, "above"), (12, "above"), (4, "alone"), (3, "none")])
-def test_nothing_overlaps_and_nothing_is_cut_off(drawn, columns, projection):
-    figure, _, _ = drawn(HEADINGS, list(VARIANTS), columns=columns, projection=projection)
+def test_nothing_overlaps_and_nothing_is_cut_off(drawn, columns, projection, metrics):
+    figure, _, _ = drawn(HEADINGS, list(VARIANTS), metrics=metrics, columns=columns, projection=projection)
     renderer = rendered(figure)
     # The bounding box of a panel holds its title and its errors, and that of a text is as it is drawn.
     boxes = [axes.get_tightbbox(renderer) for axes in figure.axes]
@@ -245,7 +270,8 @@ def test_pixels_stay_square(drawn, heading):
 def test_the_csv_has_one_line_for_all_views_of_an_image(drawn):
     _, _, lines = drawn({"Filaments": "cube"}, list(VARIANTS))
     assert list(lines[0]) == ["problem", "image", "method", "variant", "status", "metric", "value"]
-    assert [(line["variant"], line["status"], line["metric"], line["value"]) for line in lines] == [
+    shown = one_an_image(lines)
+    assert [(line["variant"], line["status"], line["metric"], line["value"]) for line in shown] == [
         ("", "ok", "", ""),
         ("identity", "ok", "psnr", "20.0"),
         ("early", "ok", "psnr", "21.0"),
@@ -258,7 +284,7 @@ def test_the_csv_has_one_line_for_all_views_of_an_image(drawn):
 def test_each_problem_shows_its_own_variants(drawn):
     own = {"Filaments": ["identity", "late"], "Flat filaments": ["tuned"]}
     figure, _, lines = drawn({"Filaments": "cube", "Flat filaments": "image"}, own)
-    assert [(line["problem"], line["variant"]) for line in lines] == [
+    assert [(line["problem"], line["variant"]) for line in one_an_image(lines)] == [
         ("cube", ""),
         ("cube", "identity"),
         ("cube", "late"),

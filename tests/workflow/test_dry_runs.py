@@ -64,7 +64,7 @@ class Counted:
     def add_learned(self, problem: str, variant: str, repetitions: range) -> None:
         """Count what is learned of other images than those of the test split, and what its training starts from."""
         definition = self.definition(variant)
-        on = definition.get("train_on", problem)
+        on = definition.get("train_on") or self.study["problems"][problem].get("train_on", problem)
         dataset = self.study["problems"][on]["dataset"]
         if "tune" in definition:
             self.tuned.add((on, variant))

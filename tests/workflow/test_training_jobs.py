@@ -247,8 +247,7 @@ def test_a_training_on_one_image_that_is_stopped_goes_on_to_the_same_weights(tmp
     assert weights.keys() == undisturbed.state_dict().keys()
     for name, value in undisturbed.state_dict().items():
         np.testing.assert_array_equal(weights[name], value.numpy(), err_msg=name)
-    with open(job.folder / "training.csv") as file:
-        distances = [float(line["distance_from_truth"]) for line in csv.DictReader(file)]
+    distances = [float(line["distance_from_truth"]) for line in job.training]
     assert distances == [line["distance_from_truth"] for line in progress.lines]
 
 

@@ -116,6 +116,10 @@ def get_measured(wildcards):
     return PLAN.measured(wildcards.problem, wildcards.split)
 
 
+def get_instrument_files(wildcards):
+    return PLAN.instrument_files(wildcards.problem)
+
+
 def get_measure_spec(wildcards):
     return SPECS.measure(wildcards.problem, wildcards.split)
 
@@ -308,6 +312,11 @@ def figure_files(what):
         return PLAN.figure_files(wildcards.figure, what)
 
     return get_files
+
+
+def get_figure_model_runs(wildcards):
+    weights = PLAN.figure_files(wildcards.figure, "models")
+    return [str(Path(file).with_name("run.json")) for file in weights]
 
 
 def get_report_spec(wildcards):

@@ -46,6 +46,7 @@ rule measure:
         truth_images=ancient(images_of(get_truth)),
         measured=get_measured,
         measured_images=ancient(images_of(get_measured)),
+        instrument=get_instrument_files,
     output:
         index="results/{scale}/measurements/{problem}/{split}/index.csv",
         images=directory("results/{scale}/measurements/{problem}/{split}/images"),

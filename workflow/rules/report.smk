@@ -42,6 +42,8 @@ rule figure:
         examples=figure_files("examples"),
         errors=figure_files("errors"),
         training=figure_files("training"),
+        models=ancient(figure_files("models")),
+        model_runs=get_figure_model_runs,
         timings=figure_files("timings"),
         truths=figure_files("truths"),
         measurements=figure_files("measurements"),
@@ -69,7 +71,8 @@ rule figure:
     shell:
         'python "$RECONBENCH_SCRIPTS/figure.py" --spec {params.spec:q} --code {params.code}'
         " --input scores {input.scores:q} --input examples {input.examples:q}"
-        " --input errors {input.errors:q} --input training {input.training:q} --input timings {input.timings:q}"
+        " --input errors {input.errors:q} --input training {input.training:q} --input models {input.models:q}"
+        " --input timings {input.timings:q}"
         " --input truths {input.truths:q} --input measurements {input.measurements:q}"
         " --output svg {output.svg:q} --output png {output.png:q} --output csv {output.csv:q}"
         " --output provenance {output.provenance:q} 2>&1 | tee {log:q} >&2"

@@ -9,6 +9,7 @@ rule restore:
         tuning=get_tuning_run,
         weights=ancient(get_weights),
         training=get_training_run,
+        instrument=get_instrument_files,
     output:
         index=kept(
             "results/{scale}/estimates/{problem}/{variant}/{repetition}/{shard}/index.csv"

@@ -7,6 +7,7 @@ rule tune:
         truth_images=ancient(images_of(get_validation_truth)),
         measurement="results/{scale}/measurements/{problem}/validation/index.csv",
         images=ancient("results/{scale}/measurements/{problem}/validation/images"),
+        instrument=get_instrument_files,
     output:
         params="results/{scale}/models/{problem}/{variant}/{repetition}/all/params.json",
         tuning="results/{scale}/models/{problem}/{variant}/{repetition}/all/tuning.csv",
@@ -46,6 +47,7 @@ rule train:
         truth_images=ancient(images_of(learned_from("truth"))),
         start=ancient(get_start_weights),
         start_run=get_start_run,
+        instrument=get_instrument_files,
     output:
         weights="results/{scale}/models/{problem}/{variant}/{repetition}/{part}/weights.pt",
         training="results/{scale}/models/{problem}/{variant}/{repetition}/{part}/training.csv",

@@ -2,14 +2,14 @@
 
 Input:  scores (scores.csv of every part of every row), examples and errors (examples.csv and errors.csv of the same),
         truths (index.csv of the truths of each problem that has any), measurements (index.csv of each problem),
-        training (training.csv of every repetition of every trained row), timings (timings.csv and run.json of what was
-        timed for the figure); nothing of what the kind does not read
+        training and models (training.csv and weights.pt of every repetition of every trained row), timings (timings.csv
+        and run.json of what was timed for the figure); nothing of what the kind does not read
 Output: svg, png, csv, provenance (json)
 """
 
 import _step
 
-INPUTS = ("scores", "examples", "truths", "measurements", "training", "errors", "timings")
+INPUTS = ("scores", "examples", "truths", "measurements", "training", "models", "errors", "timings")
 
 
 def figure(step: _step.Step) -> None:

@@ -12,7 +12,7 @@ def measure(step: _step.Step) -> None:
     from reconbench import randomness
     from reconbench.images import ImageWriter, read_index
     from reconbench.progress import progress
-    from reconbench.steps.measuring import build_forward, check_pairs, measure
+    from reconbench.steps.measuring import INSTRUMENT, ForwardModels, check_pairs, measure
 
     spec = step.spec
     truths = [record for index in step.inputs["truth"] for record in read_index(index)]
@@ -23,11 +23,14 @@ def measure(step: _step.Step) -> None:
             for record in measured:
                 writer.add(record.name, record.load(), record.axes, record.pixel_size)
             return
-        forward = build_forward(spec["forward"])
-        for record in progress(truths, f"measure {spec['problem']}"):
+        forwards = ForwardModels(spec["forward"])
+        for number, record in enumerate(progress(truths, f"measure {spec['problem']}")):
+            choice = forwards.choice(number)
             generator = randomness.generator(spec["seed"], "measure", spec["problem"], spec["split"], record.name)
-            measurement, drawn = measure(record.load(), forward, spec["noise"], generator)
+            measurement, drawn = measure(record.load(), forwards.get(choice), spec["noise"], generator)
             notes = {f"drawn_{key}": value for key, value in drawn.items()}
+            if choice is not None:
+                notes[INSTRUMENT] = choice
             writer.add(record.name, measurement, pixel_size=record.pixel_size, **notes)
 
 

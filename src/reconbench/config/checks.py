@@ -113,6 +113,8 @@ class Checks:
             name = getattr(problem, key)
             if name is not None and name not in self.datasets:
                 yield (*at, key), unknown("dataset", name, self.datasets)
+        if problem.train_on is not None and problem.train_on not in self.problems:
+            yield (*at, "train_on"), unknown("problem", problem.train_on, self.problems)
         if problem.measured is not None and problem.noise is not None:
             yield (*at, "noise"), "measured images have their own noise; leave `noise` out"
         if problem.forward is not None:
@@ -179,10 +181,11 @@ class Checks:
                 kinds = ", ".join(sorted(method.METHOD.kinds))
                 sentence = f"variant '{key}' solves {kinds}, and problem '{name}' is {problem.kind}"
                 yield (*at, "variants"), sentence
+            on = variant.learns_on(name, problem)
             if variant.tune is not None:
-                yield from learning.of_learning(self, (*at, "variants"), key, "tuned", variant.train_on or name)
+                yield from learning.of_learning(self, (*at, "variants"), key, "tuned", on)
             if method.METHOD.trained_on == "truth":
-                yield from learning.of_learning(self, (*at, "variants"), key, "trained", variant.train_on or name)
+                yield from learning.of_learning(self, (*at, "variants"), key, "trained", on)
             if method.METHOD.trained_on == "measurement":
                 yield from learning.of_single_image(self, at, key, run, name)
         dataset = self.datasets.get(problem.measured or problem.dataset or "")
@@ -211,7 +214,7 @@ class Checks:
             here = (*at, "sections", index)
             scored = not set(table.metrics) <= set(TRAINING_COLUMNS)
             yield from self.of_pairs(here, section.problems, section.variants, table.metrics, scored)
-            yield from showing.of_oracle_stopped(here, section, table.metrics, self.variants)
+            yield from showing.of_section(here, section, table, folder, self.variants)
         if table.published is not None and not (folder / "published" / table.published).is_file():
             shipped = [path.name for path in (folder / "published").glob("*.csv")]
             yield (*at, "published"), unknown("file of published numbers", table.published, shipped)

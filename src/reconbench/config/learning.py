@@ -157,5 +157,6 @@ def of_trained(checks: Known, at: Location, problem: str, variant: str) -> Itera
     elif _is_of_one_image(checks, chosen):
         if checks.scored(problem, variant) is None:
             yield (*at, "variants"), f"no run trains variant '{variant}' on the test images of problem '{problem}'"
-    else:
-        yield from of_learning(checks, (*at, "variants"), variant, "trained", chosen.train_on or problem)
+    elif problem in checks.problems:
+        on = chosen.learns_on(problem, checks.problems[problem])
+        yield from of_learning(checks, (*at, "variants"), variant, "trained", on)

@@ -111,6 +111,8 @@ class ProblemDefinition(Section):
     """The noise."""
     target: Literal["truth", "mean_matched"] = "truth"
     """What an estimate is scored against: the truth, or the truth scaled to the measurement's mean (paper 002)."""
+    train_on: Name | None = None
+    """The problem to tune or train on for this one; by default itself."""
     reading: Literal["corrected", "as_published"] = "corrected"
     """Whether this problem does what the paper meant or what its authors' code does, for tables to say."""
 
@@ -145,11 +147,15 @@ class Variant(Section):
     tune: Annotated[Tuning | None, BeforeValidator(_nothing_as_none)] = None
     """Search parameters on the validation split first."""
     train_on: Name | None = None
-    """The problem to tune or train on; by default the one it solves."""
+    """The problem to tune or train on; by default what the problem that it solves says."""
     start_from: StartFrom | None = None
     """Weights to start training from; by default they are drawn."""
     gpu: int | None = Field(None, ge=0)
     """Number of GPUs a job asks for; by default what the method says."""
+
+    def learns_on(self, problem: str, definition: ProblemDefinition) -> str:
+        """Return the problem to tune or train on for one that it solves."""
+        return self.train_on or definition.train_on or problem
 
 
 class Run(Section):
@@ -184,6 +190,25 @@ class Display(Section):
     """Whether the standard deviation over the images is shown, or that over the repetitions of the training."""
 
 
+class Order(Section):
+    """The order of the rows of a block: the identity first, the best row after it, the oracle last.
+
+    Rows without a number stand after those that have one.
+    """
+
+    by: Name
+    """The column that decides: our mean of it on the block's first problem."""
+    best: int = Field(0, ge=0)
+    """How many of the best rows are shown, each with its rank and all with their mean; 0 and no `worst` shows all."""
+    worst: int = Field(0, ge=0)
+    """How many of the worst rows are shown, likewise. The csv has all rows, with their ranks."""
+
+    @property
+    def is_ranking(self) -> bool:
+        """Whether rows have ranks and only some of them are shown."""
+        return self.best + self.worst > 0
+
+
 class TableSection(Section):
     """One block of rows of a table."""
 
@@ -195,6 +220,10 @@ class TableSection(Section):
     """The rows."""
     oracle_stopped: Names = []
     """Rows of one method that differ in where they stop; the best of them by the first metric is marked so."""
+    order: Order | None = None
+    """How the rows are sorted; by default they stand as they are listed."""
+    published_only: dict[Name, str] = Field(default_factory=dict)
+    """Rows without a method here, at the end of the block: name in the csv of published numbers to readable words."""
     statistics: Literal["corrected", "as_published"] = "corrected"
     """Plain mean and standard deviation, or those of paper 002's script (values clipped and imputed first)."""
     published: bool = True
@@ -301,7 +330,7 @@ class StudyFile(Study):
 class Configuration(Study):
     """config.yaml: what to run, and datasets, problems and variants of your own, in the form of a study."""
 
-    studies: Texts = ["em_denoising", "deconvolution"]
+    studies: Texts = ["em_denoising", "deconvolution", "trainable_wiener"]
     """Studies to run: names in workflow/studies, or paths of YAML files."""
     scale: Literal["tiny", "small", "paper"] = "small"
     """How much of it: `tiny` for tests, `small` for a laptop, `paper` as published."""

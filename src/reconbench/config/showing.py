@@ -1,12 +1,15 @@
 """Checks of what tables and figures say of their rows, beyond that each of them is there."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 
 from reconbench.config.messages import unknown
-from reconbench.config.models import ORACLE, Figure, TableSection, Variant
+from reconbench.config.models import ORACLE, Figure, Table, TableSection, Variant
 from reconbench.config.sources import Fault, Location
 from reconbench.contracts import FigureKind
-from reconbench.results.labels import TIME, TRAINING_COLUMNS
+from reconbench.errors import UserError
+from reconbench.results.labels import TIME, TRAINING_COLUMNS, better, is_of_training
+from reconbench.results.published import read_published
 
 
 def of_presence(at: Location, figure: Figure, kind: FigureKind) -> Iterator[Fault]:
@@ -31,6 +34,51 @@ def of_own_variants(at: Location, figure: Figure, kind: FigureKind) -> Iterator[
     for heading in figure.problems:
         if not figure.variants_of(heading):
             yield (*at, "variants"), f"the problem under '{heading}' has no variants here; give it a list of them"
+
+
+def of_section(
+    at: Location, section: TableSection, table: Table, folder: Path, variants: Mapping[str, Variant]
+) -> Iterator[Fault]:
+    """Find what a section of a table says of its rows that does not fit them; `folder` is that of the study."""
+    yield from of_oracle_stopped(at, section, table.metrics, variants)
+    yield from of_order(at, section, table.metrics)
+    yield from of_published_only(at, section, table.published and folder / "published" / table.published)
+
+
+def of_order(at: Location, section: TableSection, metrics: Iterable[str]) -> Iterator[Fault]:
+    """Find an order by what is no column, or by a column of which neither side is better."""
+    if section.order is None:
+        return
+    by = section.order.by
+    if by not in metrics:
+        yield (*at, "order", "by"), unknown("column of this table", by, metrics)
+    elif is_of_training(by) and not better(by):
+        yield (*at, "order", "by"), f"more of '{by}' is neither better nor worse; sort by another column"
+
+
+def of_published_only(at: Location, section: TableSection, published: Path | None) -> Iterator[Fault]:
+    """Find rows of published numbers that would show none, and rows that stand in the section already."""
+    if not section.published_only:
+        return
+    at = (*at, "published_only")
+    if published is None or not section.published:
+        yield at, "these rows have published numbers only; name the table's `published` csv, and show its numbers here"
+        return
+    # That there is no such file is said of the table.
+    if not published.is_file():
+        return
+    try:
+        numbers = read_published(published)
+    except UserError as error:
+        yield at, str(error)
+        return
+    shown = set(section.problems.values())
+    known = {variant for variant, problem, *_ in numbers.values if problem in shown}
+    for name in section.published_only:
+        if name in section.variants:
+            yield (*at, name), "this is a row of the section already; its published numbers stand beside ours"
+        elif name not in known:
+            yield (*at, name), unknown(f"row of these problems in {published.name}", name, known - {*section.variants})
 
 
 def of_oracle_stopped(

@@ -28,8 +28,9 @@ def read_image(path: str | Path, colour: Colour = "refuse") -> tuple[np.ndarray,
     """Read an image and check it.
 
     Of a TIFF file the first series is read, with the axes that OME or ImageJ metadata give; without such, a third
-    axis is z. The last axis of a NumPy array of three is colour where it has 3 or 4 entries. Axes of length 1 are
-    dropped, and so is an alpha channel. Three equal colour channels become one; the values are not scaled.
+    axis is z, and pages of one shape are its planes. The last axis of a NumPy array of three is colour where it has 3
+    or 4 entries. Axes of length 1 are dropped, and so is an alpha channel. Three equal colour channels become one; the
+    values are not scaled.
 
     Parameters
     ----------
@@ -83,7 +84,7 @@ def _read(path: Path) -> tuple[np.ndarray, str, dict[str, float]]:
             raise ValueError("it has 0 bytes")
         if suffix in (".tif", ".tiff"):
             return _read_tiff(path)
-        array = _read_numpy(path) if suffix == ".npy" else _decode(path)
+        array = _read_numpy(path) if suffix == ".npy" else _decode(path)[0]
     except DAMAGED as error:
         raise UserError(f"{path} cannot be read as an image: {error}") from error
     colour = array.ndim == 3 and (suffix != ".npy" or array.shape[2] in (3, 4))
@@ -97,8 +98,8 @@ def _read_numpy(path: Path) -> np.ndarray:
     return array
 
 
-def _decode(path: Path) -> np.ndarray:
-    """Read the first page of a file by OpenCV: (y, x) or (y, x, channel) in the order red, green, blue, alpha."""
+def _decode(path: Path) -> list[np.ndarray]:
+    """Read the pages of a file by OpenCV: (y, x) or (y, x, channel) in the order red, green, blue, alpha."""
     import cv2
 
     level = cv2.utils.logging.getLogLevel()
@@ -111,8 +112,7 @@ def _decode(path: Path) -> np.ndarray:
         cv2.utils.logging.setLogLevel(level)
     if not pages:
         raise ValueError("it is damaged, cut off or of another type than its name says")
-    image = pages[0]
-    return image if image.ndim == 2 else image[..., [2, 1, 0, *range(3, image.shape[2])]]
+    return [page if page.ndim == 2 else page[..., [2, 1, 0, *range(3, page.shape[2])]] for page in pages]
 
 
 def _read_tiff(path: Path) -> tuple[np.ndarray, str, dict[str, float]]:
@@ -122,14 +122,32 @@ def _read_tiff(path: Path) -> tuple[np.ndarray, str, dict[str, float]]:
         # Of a file that is cut off between pages tifffile reads the first ones, and only logs it.
         if not file.series or any("page offset" in complaint for complaint in complaints):
             raise ValueError("it is damaged or cut off")
-        series = file.series[0]
-        try:
-            array = series.asarray()
-        except ValueError as error:
-            if "imagecodecs" not in str(error) or len(series) != 1:
-                raise
-            array = _decode(path)  # LZW and the like, which tifffile leaves to another package
-        return array, series.axes, _pixel_sizes(file)
+        return *_tiff_image(path, file), _pixel_sizes(file)
+
+
+def _tiff_image(path: Path, file) -> tuple[np.ndarray, str]:
+    """Return what a TIFF file shows, and its axes."""
+    series = _planes(file.series) or file.series[:1]
+    shape, axes = series[0].shape, series[0].axes
+    if len(series) > 1:
+        shape, axes = (len(series), *shape), f"Q{axes}"
+    try:
+        array = np.stack([one.asarray() for one in series])
+    except ValueError as error:
+        if "imagecodecs" not in str(error):
+            raise
+        # LZW and the like, which tifffile leaves to another package
+        array = np.stack(_decode(path)[: sum(len(one) for one in series)])
+    return array.reshape(shape), axes
+
+
+def _planes(series: list) -> list:
+    """Return all series where each is one plane of a volume, none where they are something else.
+
+    What was written plane by plane through tifffile has a description for each page, and so as many series.
+    """
+    alike = {(one.kind, one.axes, one.shape, one.dtype) for one in series}
+    return series if len(alike) == 1 and (series[0].kind, series[0].axes) == ("shaped", "YX") else []
 
 
 @contextmanager

@@ -1,11 +1,12 @@
 """Deconvolution with Tikhonov's regularisation."""
 
-from typing import Literal
+import math
 
 import numpy as np
 from pydantic import Field
 
-from reconbench.contracts import Method, Parameters, Problem
+from reconbench.contracts import Method, Problem
+from reconbench.methods._periodic import InverseFilter, PeriodicBlur, PeriodicParameters
 
 METHOD = Method(
     name="tikhonov_deconvolution",
@@ -18,14 +19,12 @@ METHOD = Method(
 )
 
 
-class Params(Parameters):
+class Params(PeriodicParameters):
     """Parameters of Tikhonov deconvolution."""
 
     weight: float | None = Field(default=None, ge=0)
     """Weight of the squared Laplacian beside the squared residual; a pure number. By default it follows from the
     declared variance of the noise."""
-    boundary: Literal["symmetric", "circular"] = "symmetric"
-    """How the image goes on beyond its edge: by its reflections fading into each other, or by its own repetition."""
 
 
 def restore(measurement: np.ndarray, problem: Problem, params: Params, device: str) -> np.ndarray:
@@ -57,26 +56,17 @@ def restore(measurement: np.ndarray, problem: Problem, params: Params, device: s
     ndarray
         Same shape, float32, not clipped.
     """
-    import torch
+    from reconbench.convolution import squared_gradient
 
-    from reconbench.convolution import continue_periodically, squared_gradient, transfer_function
-
-    kernel = problem.forward.kernel
-    y = torch.tensor(measurement, device=device)
-    if params.boundary == "symmetric":
-        y = continue_periodically(y, kernel.shape)
-    transfer = transfer_function(kernel, y.shape, y.dtype, y.device)
-    power = transfer.abs().square()
-    penalty = squared_gradient(y.shape, device).square()
-    spectrum = torch.fft.rfftn(y)
+    blur = PeriodicBlur(problem.forward.kernel, measurement.shape, params.boundary, device)
+    penalty = squared_gradient(blur.grid, device).square()
+    spectrum = blur.spectrum(measurement)
     weight = params.weight
     if weight is None:
         noise = float(np.mean(problem.noise_variance(measurement)))
-        weight = _least_predicted_error(spectrum.abs().square() / y.numel(), power, penalty, noise, y.shape[-1])
-    # Below the rounding error of |H|^2 there is nothing to divide by.
-    denominator = (power + weight * penalty).clamp_(min=torch.finfo(y.dtype).eps)
-    estimate = torch.fft.irfftn(spectrum * transfer.conj() / denominator, s=y.shape)
-    return estimate[tuple(slice(size) for size in measurement.shape)].cpu().numpy()
+        measured_power = spectrum.abs().square() / math.prod(blur.grid)
+        weight = _least_predicted_error(measured_power, blur.power, penalty, noise, blur.grid[-1])
+    return InverseFilter(blur, penalty, weight)(spectrum)
 
 
 def _least_predicted_error(measured_power, power, penalty, noise: float, size: int) -> float:

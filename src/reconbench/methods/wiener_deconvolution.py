@@ -1,11 +1,10 @@
 """Wiener deconvolution."""
 
-from typing import Literal
-
 import numpy as np
 from pydantic import Field
 
-from reconbench.contracts import Method, Parameters, Problem
+from reconbench.contracts import Method, Problem
+from reconbench.methods._periodic import InverseFilter, PeriodicBlur, PeriodicParameters
 
 METHOD = Method(
     name="wiener_deconvolution",
@@ -18,14 +17,12 @@ METHOD = Method(
 )
 
 
-class Params(Parameters):
+class Params(PeriodicParameters):
     """Parameters of Wiener deconvolution."""
 
     weight: float | None = Field(default=None, ge=0)
     """Power of the noise over that of the truth at the frequency where R of `restore` is 1; a pure number. By default
     it follows from the declared variance of the noise."""
-    boundary: Literal["symmetric", "circular"] = "symmetric"
-    """How the image goes on beyond its edge: by its reflections fading into each other, or by its own repetition."""
 
 
 def restore(measurement: np.ndarray, problem: Problem, params: Params, device: str) -> np.ndarray:
@@ -60,23 +57,15 @@ def restore(measurement: np.ndarray, problem: Problem, params: Params, device: s
     """
     import torch
 
-    from reconbench.convolution import continue_periodically, spectrum_mean, squared_gradient, transfer_function
+    from reconbench.convolution import spectrum_mean, squared_gradient
 
-    kernel = problem.forward.kernel
-    y = torch.tensor(measurement, device=device)
-    if params.boundary == "symmetric":
-        y = continue_periodically(y, kernel.shape)
-    transfer = transfer_function(kernel, y.shape, y.dtype, y.device)
-    power = transfer.abs().square()
-    roughness = squared_gradient(y.shape, device)
+    blur = PeriodicBlur(problem.forward.kernel, measurement.shape, params.boundary, device)
+    roughness = squared_gradient(blur.grid, device)
     weight = params.weight
     if weight is None:
         noise = float(np.mean(problem.noise_variance(measurement)))
         # Where noise explains all of the variance, the weight becomes large and the estimate flat.
         signal = max(float(np.var(measurement)) - noise, 1e-6 * noise)
-        ratio = torch.where(roughness > 0, power / roughness, 0)
-        weight = noise * spectrum_mean(ratio, y.shape[-1]) / signal if noise > 0 else 0.0
-    # Below the rounding error of |H|^2 there is nothing to divide by.
-    denominator = (power + weight * roughness).clamp_(min=torch.finfo(y.dtype).eps)
-    estimate = torch.fft.irfftn(torch.fft.rfftn(y) * transfer.conj() / denominator, s=y.shape)
-    return estimate[tuple(slice(size) for size in measurement.shape)].cpu().numpy()
+        ratio = torch.where(roughness > 0, blur.power / roughness, 0)
+        weight = noise * spectrum_mean(ratio, blur.grid[-1]) / signal if noise > 0 else 0.0
+    return InverseFilter(blur, roughness, weight)(blur.spectrum(measurement))

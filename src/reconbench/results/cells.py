@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from reconbench.results.published import as_printed, scaled
-from reconbench.results.table_parts import Block, Cell, Column, Result, TableResult
+from reconbench.results.table_parts import PUBLISHED_ONLY, Block, Cell, Column, Result, TableResult
 from reconbench.steps.scoring import NO_TRUTH, OK
 
 NOTHING = "–"
@@ -30,11 +30,11 @@ class Shown:
 
 
 def _kinds(block: Block, group: int, column: Column) -> list[Kind]:
-    """Return what is shown of a metric: beside ours the published number where any row of the block has one."""
-    cells = [row.results[group].cells[column.metric] for row in block.rows]
+    """Return what is shown of a metric: the published number and the difference where any row that is shown has one."""
+    cells = [row.results[group].cells[column.metric] for row in block.shown]
     if all(cell.published is None for cell in cells):
         return ["ours"]
-    return ["ours", "published", *(["difference"] if cells[0].compared else [])]
+    return ["ours", "published", *(["difference"] if any(cell.difference is not None for cell in cells) else [])]
 
 
 def layout(table: TableResult, block: Block) -> list[Group]:
@@ -49,7 +49,7 @@ def width(group: Group) -> int:
 
 def cells(block: Block, result: Result, group: Group) -> list[Shown]:
     """Return the cells of one row in one group of columns: numbers, or what happened instead."""
-    if result.status not in (OK, NO_TRUTH):
+    if result.status not in (OK, NO_TRUTH, PUBLISHED_ONLY):
         return [Shown(result.status, "status", span=width(group))]
     return [
         _shown(result.cells[column.metric], column, kind, bold=result.place(column.metric) in block.best)

@@ -2,10 +2,10 @@
 
 import csv
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from reconbench import catalogue
 from reconbench.errors import UserError
@@ -14,6 +14,7 @@ from reconbench.results import style
 from reconbench.results.scores import Line, Pair, place, read_by_pair, read_scores
 
 Records = dict[str, ImageRecord]
+Read = TypeVar("Read")
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,8 @@ class FigureData:
         For each pair of a trained variant its trainings, of each the lines of training.csv; none where the training
         failed. There is one a repetition, and one an image where each has a network of its own. They are of the
         problem that the variant was trained on.
+    models : dict
+        For each pair of a trained variant the weights.pt of its trainings, an empty file where the training failed.
     errors : dict
         For each pair its maps of mean absolute errors, by the name of the shard; those of the first repetition. None
         where a shard has no map.
@@ -52,6 +55,7 @@ class FigureData:
     truths: dict[str, Records]
     measurements: dict[str, Records]
     training: dict[Pair, list[list[Line]]]
+    models: dict[Pair, list[Path]]
     errors: dict[Pair, Records]
     timings: Timings | None
 
@@ -63,6 +67,7 @@ def draw_figure(
     truths: Sequence[Path],
     measurements: Sequence[Path],
     training: Sequence[Path],
+    models: Sequence[Path],
     errors: Sequence[Path],
     timings: Sequence[Path],
     outputs: Mapping[str, Path],
@@ -79,8 +84,9 @@ def draw_figure(
         The index.csv of the test split, in ``<dataset>/<split>/``, of each problem that has truths.
     measurements : sequence of Path
         The index.csv of the test split, in ``<problem>/<split>/``, of each problem.
-    training : sequence of Path
-        The training.csv of every repetition of every trained row, in ``<trained on>/<variant>/<repetition>/<part>/``.
+    training, models : sequence of Path
+        The training.csv and weights.pt of every repetition of every trained row, in
+        ``<trained on>/<variant>/<repetition>/<part>/``.
     errors : sequence of Path
         The errors.csv of every part of every row, in ``<problem>/<variant>/<repetition>/<part>/``.
     timings : sequence of Path
@@ -96,6 +102,7 @@ def draw_figure(
         read_examples(examples),
         *read_images(spec, truths, measurements),
         read_training(spec, training),
+        read_models(spec, models),
         read_errors(errors),
         read_timings(timings),
     )
@@ -130,7 +137,19 @@ def read_errors(paths: Sequence[Path]) -> dict[Pair, Records]:
 
 
 def read_training(spec: Mapping[str, Any], paths: Sequence[Path]) -> dict[Pair, list[list[Line]]]:
-    """Read the learning curves of every trained row, from the problem that it was trained on.
+    """Read the learning curves of every trained row, from the problem that it was trained on."""
+    return _of_trained_rows(spec, paths, read_scores)
+
+
+def read_models(spec: Mapping[str, Any], paths: Sequence[Path]) -> dict[Pair, list[Path]]:
+    """Return the weights of every trained row, unread: what is in them is known to a kind of figure alone."""
+    return _of_trained_rows(spec, paths, lambda path: path)
+
+
+def _of_trained_rows(
+    spec: Mapping[str, Any], paths: Sequence[Path], read: Callable[[Path], Read]
+) -> dict[Pair, list[Read]]:
+    """Read a file of each training of every trained row, in ``<trained on>/<variant>/<repetition>/<part>/``.
 
     Raises
     ------
@@ -138,17 +157,17 @@ def read_training(spec: Mapping[str, Any], paths: Sequence[Path]) -> dict[Pair, 
         If some are given, but none of a trained row.
     """
     # A training that several problems share is listed once for each.
-    curves: dict[Pair, list[list[Line]]] = {}
+    found: dict[Pair, list[Read]] = {}
     for path in dict.fromkeys(paths):
         problem, variant, _ = place(path)
-        curves.setdefault((problem, variant), []).append(read_scores(path))
-    trained = [row for row in spec["rows"] if curves and row["trained_on"]]
+        found.setdefault((problem, variant), []).append(read(path))
+    trained = [row for row in spec["rows"] if found and row["trained_on"]]
     for row in trained:
-        if (row["trained_on"], row["variant"]) not in curves:
+        if (row["trained_on"], row["variant"]) not in found:
             raise UserError(
-                f"no training.csv was given for variant '{row['variant']}' on problem '{row['trained_on']}'"
+                f"no {paths[0].name} was given for variant '{row['variant']}' on problem '{row['trained_on']}'"
             )
-    return {(row["problem"], row["variant"]): curves[row["trained_on"], row["variant"]] for row in trained}
+    return {(row["problem"], row["variant"]): found[row["trained_on"], row["variant"]] for row in trained}
 
 
 def read_timings(paths: Sequence[Path]) -> Timings | None:

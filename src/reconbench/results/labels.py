@@ -94,8 +94,10 @@ def metric_title(metric: str, title: str = "", scale: float = 1.0) -> str:
 
 
 def metric_name(metric: str, title: str = "") -> str:
-    """Return the words for a metric of estimates in a sentence: those given, or its own."""
-    return title or catalogue.get_metric(metric).METRIC.title
+    """Return the words for a column in a sentence, without its unit: those given, or its own."""
+    if title or metric == TIME:
+        return title or "time per image"
+    return _OF_TRAINING[metric][0] if is_of_training(metric) else catalogue.get_metric(metric).METRIC.title
 
 
 def value_words(metric: str, value: float, title: str, scale: float, digits: int) -> str:

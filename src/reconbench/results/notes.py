@@ -4,10 +4,11 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from reconbench.config.models import Order
 from reconbench.results import labels
 from reconbench.results.provenance import OK
 from reconbench.results.published import Published
-from reconbench.results.table_parts import Block, Column, Result, Row
+from reconbench.results.table_parts import PUBLISHED_ONLY, Block, Column, Result, Row
 
 Spec = Mapping[str, Any]
 Runs = Mapping[tuple[str, str], Sequence[Mapping[str, Any]]]
@@ -37,9 +38,10 @@ def about(spec: Spec) -> list[str]:
 
 
 def of_block(section: Spec, rows: Sequence["Row"], spec: Spec, oracle_stopped: bool) -> list[str]:
-    """Return the notes under a block: number of images, statistics, a choice by the truth, and the study's own."""
+    """Return the notes under a block: images, order, statistics, what is chosen or lacking, and the study's own."""
     scored = any(result.images is not None for row in rows for result in row.results)
     found = [_numbers(section, rows)] if scored else []
+    found += _order(section, rows, spec)
     if section["statistics"] == "as_published":
         cells = [cell.ours for row in rows for result in row.results for cell in result.cells.values() if cell.ours]
         clipped, imputed = sum(ours.clipped for ours in cells), sum(ours.imputed for ours in cells)
@@ -49,6 +51,8 @@ def of_block(section: Spec, rows: Sequence["Row"], spec: Spec, oracle_stopped: b
         found.append("Noise, target and metrics follow the authors' code to the letter (reading as_published).")
     if oracle_stopped:
         found.append(_oracle_stopped(section, spec))
+    if any(row.kind == PUBLISHED_ONLY for row in rows):
+        found.append("Published only: rows of the paper for which there is no method here.")
     return [*found, *section["notes"]]
 
 
@@ -61,7 +65,7 @@ def of_table(
     published: Published,
 ) -> list[str]:
     """Return the notes under a table."""
-    results = [(row, result) for block in blocks for row in block.rows for result in row.results]
+    results = [(row, result) for block in blocks for row in block.shown for result in row.results]
     repetitions = _repetitions(spec, results)
     found = [*_best(columns), *_spread(columns, repetitions), *_trained(spec, repetitions)]
     sources = _sources(blocks, columns, published)
@@ -82,6 +86,26 @@ def _numbers(section: Spec, rows: Sequence["Row"]) -> str:
         return f"n = {count} image{'' if count == 1 else 's'}."
     found = zip(section["problems"], first, strict=True)
     return f"{', '.join(f'{heading}: n = {result.images} images' for heading, result in found)}."
+
+
+def _order(section: Spec, rows: Sequence["Row"], spec: Spec) -> list[str]:
+    """Say by what the rows are sorted, and of a ranking which of them are shown."""
+    if section["order"] is None:
+        return []
+    order = Order.model_validate(section["order"])
+    where = f" on {next(iter(section['problems']))}" if len(section["problems"]) > 1 else ""
+    by = f"by our {labels.metric_name(order.by, spec['definition']['metrics'][order.by]['title'])}{where}"
+    if not order.is_ranking:
+        return [f"Sorted {by}, the best row first."]
+    ranked = sum(row.rank is not None for row in rows)
+    if ranked <= order.best + order.worst:
+        return [f"Ranked {by}."]
+    ends = " and ".join(
+        f"the {end}" if number == 1 else f"the {number} {end}"
+        for end, number in (("best", order.best), ("worst", order.worst))
+        if number
+    )
+    return [f"Ranked {by}: {ends} of {ranked} rows. All rows are in the csv, and bold looks at all of them."]
 
 
 def _oracle_stopped(section: Spec, spec: Spec) -> str:
@@ -143,7 +167,7 @@ def _sources(blocks: Sequence["Block"], columns: Sequence["Column"], published: 
     cells = [
         (row.variant, result.problem, column.metric, "mean")
         for block in blocks
-        for row in block.rows
+        for row in block.shown
         for result in row.results
         for column in columns
         if result.cells[column.metric].published is not None

@@ -11,6 +11,9 @@ from reconbench.results.statistics import Summary
 
 Spec = Mapping[str, Any]
 Place = tuple[str, str, str]
+RowKind = Literal["method", "control", "mean", "published only"]
+# The status of a row without a number of ours.
+PUBLISHED_ONLY = "published only"
 
 
 @dataclass(frozen=True)
@@ -72,24 +75,65 @@ class Result:
 
 @dataclass(frozen=True)
 class Row:
-    """A variant on all problems of a block."""
+    """A variant on all problems of a block, or what stands as a row beside them.
+
+    Attributes
+    ----------
+    variant : str
+        Its name, ``""`` of a mean of rows.
+    method : str
+        Readable words.
+    told : str
+    kind : str
+        Only rows of the kind ``"method"`` are compared: sorted, ranked, called the best.
+    results : sequence of Result
+        One a problem.
+    rank : int, optional
+        Its place among the rows with a number, the best has 1.
+    """
 
     variant: str
     method: str
     told: str
-    control: bool
+    kind: RowKind
     results: Sequence[Result]
+    rank: int | None = None
 
 
 @dataclass(frozen=True)
 class Block:
-    """Rows under one heading; `groups` are the headings of its problems, `best` the cells with our best values."""
+    """Rows under one heading.
+
+    Attributes
+    ----------
+    title : str
+    groups : sequence of str
+        The headings of its problems.
+    rows : sequence of Row
+        Every row, for the csv.
+    shown : sequence of Row
+        What people read: of a ranking a part of the rows, and means of them.
+    best : frozenset
+        The cells with our best values.
+    notes : sequence of str
+    """
 
     title: str
     groups: Sequence[str]
     rows: Sequence[Row]
+    shown: Sequence[Row]
     best: frozenset[Place]
     notes: Sequence[str]
+
+    @property
+    def heading(self) -> str:
+        """The title, with the heading of its problem where it has but one."""
+        return ", ".join(filter(None, [self.title, self.groups[0] if len(self.groups) == 1 else ""]))
+
+    @property
+    def ranked(self) -> bool:
+        """Whether any row has a rank."""
+        return any(row.rank is not None for row in self.rows)
 
 
 @dataclass(frozen=True)

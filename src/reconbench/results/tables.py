@@ -9,11 +9,21 @@ from typing import Any
 
 import numpy as np
 
-from reconbench.results import labels, notes
+from reconbench.results import labels, notes, ordering
 from reconbench.results.published import Published, read_published
 from reconbench.results.scores import Line, Pair, of_pair, place, read_by_pair
 from reconbench.results.statistics import Summary, over_repetitions, status_of, summarise
-from reconbench.results.table_parts import Block, Cell, Column, Place, Result, Row, TableResult, Tuned
+from reconbench.results.table_parts import (
+    PUBLISHED_ONLY,
+    Block,
+    Cell,
+    Column,
+    Place,
+    Result,
+    Row,
+    TableResult,
+    Tuned,
+)
 from reconbench.results.training import Run, over_trainings, trainings_of
 from reconbench.steps.scoring import NO_TRUTH, OK
 
@@ -122,19 +132,22 @@ class _Maker:
                 variant=variant,
                 method=labels.variant_title(variant, variants),
                 told=labels.told(variant, variants),
-                control=labels.is_control(variant, variants),
+                kind="control" if labels.is_control(variant, variants) else "method",
                 results=[self._result(section, problem, variant) for problem in section["problems"].values()],
             )
             for variant in section["variants"]
         ]
         stopped = self._oracle_stopped(section, rows)
         rows = [replace(row, method=f"{row.method}, oracle-stopped") if row is stopped else row for row in rows]
+        rows = ordering.arranged(rows, section["order"])
+        aside = self._published_only(section)
         return Block(
             title=section["title"],
             groups=list(section["problems"]),
-            rows=rows,
+            rows=[*rows, *aside],
+            shown=[*ordering.shown(rows, section["order"]), *aside],
             best=self._best(rows),
-            notes=notes.of_block(section, rows, self.spec, stopped is not None),
+            notes=notes.of_block(section, [*rows, *aside], self.spec, stopped is not None),
         )
 
     def _result(self, section: Spec, problem: str, variant: str) -> Result:
@@ -158,6 +171,23 @@ class _Maker:
             tuned=self.tuned.get((row["tuned_on"], variant)),
         )
 
+    def _published_only(self, section: Spec) -> list[Row]:
+        """Make the rows of which there are published numbers and none of ours."""
+        return [
+            Row(
+                variant=name,
+                method=f"{title}, {PUBLISHED_ONLY}",
+                told="",
+                kind=PUBLISHED_ONLY,
+                results=[self._result_of_others(section, problem, name) for problem in section["problems"].values()],
+            )
+            for name, title in section["published_only"].items()
+        ]
+
+    def _result_of_others(self, section: Spec, problem: str, name: str) -> Result:
+        cells = {column.metric: self._cell(section, problem, name, column.metric, None) for column in self.columns}
+        return Result(problem, name, "", PUBLISHED_ONLY, images=None, repetitions=0, cells=cells, tuned=None)
+
     def _cell(self, section: Spec, problem: str, variant: str, metric: str, ours: Summary | None) -> Cell:
         printed = [
             self.published.value(variant, problem, metric, statistic) if section["published"] else None
@@ -175,7 +205,7 @@ class _Maker:
             if labels.is_of_training(column.metric):
                 continue
             choose = max if labels.better(column.metric) == "higher" else min
-            for results in zip(*(row.results for row in rows if not row.control), strict=True):
+            for results in zip(*(row.results for row in rows if row.kind == "method"), strict=True):
                 shown = {
                     result.place(column.metric): round(ours.mean * column.scale, column.digits)
                     for result in results

@@ -13,14 +13,78 @@ from reconbench.images import ImageRecord
 Spec = Mapping[str, Any]
 # What the noise drew for an image stands in columns of the index that begin so.
 DRAWN = "drawn_"
+# The column of the index that says which of several instruments measured an image.
+INSTRUMENT = "instrument"
 
 
-def build_forward(reference: Spec | None) -> ForwardModel | None:
-    """Return the forward model that a spec names, None where it names none."""
-    if reference is None:
-        return None
-    module = catalogue.get_forward_model(reference["name"])
-    return module.build(module.Params.model_validate(reference["params"]))
+class ForwardModels:
+    """The forward models of a problem: none, one for all images, or several of which each image has one.
+
+    Each is built once, when it is first asked for.
+
+    Parameters
+    ----------
+    reference : mapping or None
+        Name and parameters, as a spec gives them.
+
+    Attributes
+    ----------
+    choices : tuple of str
+        Names of several; empty for one or none.
+    """
+
+    def __init__(self, reference: Spec | None):
+        self._module = None if reference is None else catalogue.get_forward_model(reference["name"])
+        self._params = None if reference is None else self._module.Params.model_validate(reference["params"])
+        self.choices: tuple[str, ...] = (
+            tuple(self._module.choices(self._params)) if hasattr(self._module, "choices") else ()
+        )
+        self._built: dict[str | None, ForwardModel] = {}
+
+    def choice(self, number: int) -> str | None:
+        """Return what image `number` of a split is measured by: they take turns."""
+        return self.choices[number % len(self.choices)] if self.choices else None
+
+    def get(self, choice: str | None) -> ForwardModel | None:
+        """Return the forward model of a choice, None where there is none at all."""
+        if self._module is None:
+            return None
+        if choice not in self._built:
+            self._built[choice] = self._module.build(self._params, *([choice] if self.choices else []))
+        return self._built[choice]
+
+    def of(self, record: ImageRecord) -> ForwardModel | None:
+        """Return what a measurement was made by.
+
+        Raises
+        ------
+        UserError
+            If it is not known which of several it was.
+        """
+        return self.get(self._choice_of(record))
+
+    @property
+    def all(self) -> tuple[ForwardModel, ...]:
+        """Every one of them."""
+        if self._module is None:
+            return ()
+        return tuple(self.get(choice) for choice in self.choices or (None,))
+
+    @property
+    def only(self) -> ForwardModel | None:
+        """The one for all images, None where they differ."""
+        return None if len(self.choices) > 1 else self.get(self.choice(0))
+
+    def _choice_of(self, record: ImageRecord) -> str | None:
+        if len(self.choices) <= 1:
+            return self.choice(0)
+        chosen = record.notes.get(INSTRUMENT)
+        if chosen not in self.choices:
+            raise UserError(
+                f"nothing says which instrument measured image '{record.name}'; leave one of "
+                f"{', '.join(self.choices)} in the parameters of the forward model"
+            )
+        return chosen
 
 
 def measure(

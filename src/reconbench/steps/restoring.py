@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from copy import copy
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -14,7 +15,7 @@ from reconbench.contracts import Problem
 from reconbench.errors import UserError
 from reconbench.images import ImageRecord, ImageWriter
 from reconbench.progress import progress
-from reconbench.steps.measuring import DRAWN, build_forward
+from reconbench.steps.measuring import DRAWN, ForwardModels
 
 WARM_UP_PIXELS = 64
 Spec = Mapping[str, Any]
@@ -45,7 +46,7 @@ class Restorer:
         self.method: ModuleType = catalogue.get_method(**spec["method"])
         self.params = self.method.Params.model_validate(dict(params))
         told = self.method.METHOD.told
-        self.forward = build_forward(spec["forward"]) if "forward model" in told else None
+        self.forwards = ForwardModels(spec["forward"] if "forward model" in told else None)
         self.noise = catalogue.get_noise(spec["noise"]["name"]) if spec["noise"] else None
         self.trained = self._trained(weights)
 
@@ -57,14 +58,20 @@ class Restorer:
             raise UserError(f"method '{self.method.METHOD.name}' is trained; name the file with its weights")
         from reconbench.training.weights import load_networks
 
-        problem = Problem(kind=self.spec["kind"], forward_model=self.forward, told=self.method.METHOD.told)
+        problem = Problem(kind=self.spec["kind"], forward_model=self.forwards.only, told=self.method.METHOD.told)
         return (load_networks(self.method, problem, self.params, weights, self.device),)
+
+    def with_params(self, params: Mapping[str, Any]) -> "Restorer":
+        """Return the same with other parameters of the method."""
+        other = copy(self)
+        other.params = self.method.Params.model_validate(dict(params))
+        return other
 
     def problem(self, record: ImageRecord) -> Problem:
         """Return what the method may know of one measurement."""
         return Problem(
             kind=self.spec["kind"],
-            forward_model=self.forward,
+            forward_model=self.forwards.of(record),
             **self._declared(record),
             pixel_size=record.pixel_size,
             told=self.method.METHOD.told,

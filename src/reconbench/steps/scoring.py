@@ -1,11 +1,13 @@
 """How far estimates are from the truth: every metric for every image."""
 
 from collections.abc import Mapping, Sequence
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from reconbench import catalogue
+from reconbench.contracts import Parameters
 from reconbench.errors import UserError
 from reconbench.images import ImageRecord
 from reconbench.results.provenance import OK
@@ -78,17 +80,26 @@ def score(
         if estimate is None:
             raise UserError(f"image '{measurement.name}' has no truth, so the control 'oracle' has none to show")
         return estimate.load(), {**line, "status": NO_TRUTH, "seconds": estimate.number("seconds")}
-    goal = scored_against(truth.load(), measurement.load(), target)
+    seen = measurement.load()
+    goal = scored_against(truth.load(), seen, target)
     image = goal if estimate is None else estimate.load()
     if image.shape != goal.shape:
         raise UserError(f"the estimate of image '{truth.name}' has shape {image.shape}, and its truth {goal.shape}")
     for name, params in metrics.items():
         module = catalogue.get_metric(name)
-        line[name] = module.metric(image, goal, module.Params.model_validate(dict(params)))
+        line[name] = evaluate(module, module.Params.model_validate(dict(params)), image, goal, seen)
     if errors is not None:
         errors.add(image, goal)
     line["seconds"] = None if estimate is None else estimate.number("seconds")
     return image, line
+
+
+def evaluate(
+    module: ModuleType, params: Parameters, estimate: np.ndarray, truth: np.ndarray, measurement: np.ndarray
+) -> float:
+    """Return a metric, which looks at the measurement only where it says so."""
+    further = (measurement,) if module.METRIC.of_measurement else ()
+    return module.metric(estimate, truth, params, *further)
 
 
 def paired(records: Sequence[ImageRecord], others: Sequence[ImageRecord]) -> list[ImageRecord | None]:

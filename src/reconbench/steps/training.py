@@ -15,7 +15,7 @@ from reconbench import catalogue
 from reconbench.contracts import Parameters, Problem
 from reconbench.images import ImageRecord, sha256_of
 from reconbench.results.provenance import OK
-from reconbench.steps.measuring import build_forward, scored_against
+from reconbench.steps.measuring import ForwardModels, scored_against
 from reconbench.training.checkpoints import Checkpoint
 from reconbench.training.loop import Progress, Task, train
 from reconbench.training.sampling import Images, Instrument, Sampler
@@ -82,23 +82,27 @@ def train_networks(
     method = catalogue.get_method(**spec["method"])
     params = method.Params.model_validate(spec["params"])
     told = method.METHOD.told
-    forward = build_forward(spec["forward"])
+    forwards = ForwardModels(spec["forward"])
+    forward = forwards.only if data.measurement is None else forwards.of(data.measurement)
     problem = Problem(kind=spec["kind"], forward_model=forward if "forward model" in told else None, told=told)
     shared = {"method": method, "params": params, "problem": problem, "seed": spec["seed"], "device": device}
-    prepare = _on_truths if data.measurement is None else _on_measurement
-    task = prepare(spec, data, forward, {**shared, "title": spec["variant"]})
+    shared["title"] = spec["variant"]
+    if data.measurement is None:
+        task = _on_truths(spec, data, forwards.all, shared)
+    else:
+        task = _on_measurement(spec, data, forward, shared)
     checkpoint = Checkpoint(folder, {"parameters": _digest_of(spec), "code": code, "data": data.digest})
     networks, progress = train(task, checkpoint, checkpoint_seconds, data.start)
     return networks, progress, checkpoint
 
 
-def _on_truths(spec: Spec, data: TrainingData, forward: Any, shared: dict[str, Any]) -> Task:
+def _on_truths(spec: Spec, data: TrainingData, forwards: tuple[Any, ...], shared: dict[str, Any]) -> Task:
     """Return the training on patches of truths, measured anew at each step."""
     settings = shared["params"].training
     # The same for all variants: they see the same patches with the same noise, and start from the same draws.
     address = ("train", spec["problem"], spec["repetition"])
     sampling = {
-        "instrument": Instrument(forward, spec["noise"], spec["target"]),
+        "instrument": Instrument(forwards, spec["noise"], spec["target"]),
         "settings": settings,
         "seed": spec["seed"],
         "device": shared["device"],

@@ -12,6 +12,7 @@ from reconbench.images import ImageRecord
 from reconbench.progress import progress
 from reconbench.steps.measuring import scored_against
 from reconbench.steps.restoring import Restorer
+from reconbench.steps.scoring import evaluate
 
 Spec = Mapping[str, Any]
 
@@ -46,12 +47,15 @@ def tune(
     metric_params = metric.Params.model_validate(spec["metric"]["params"])
     pairs = [(truth.load(), record.load(), record) for truth, record in zip(truths, measurements, strict=True)]
     lower = metric.METRIC.better == "lower"
+    untuned = Restorer(spec, spec["params"], device)
     evaluations, best, best_score = [], None, np.inf
     for choice in progress(list(combinations(spec["grid"])), f"tune {spec['variant']}", "combination"):
         params = {**spec["params"], **choice}
-        restorer = Restorer(spec, params, device)
+        restorer = untuned.with_params(params)
         scores = [
-            metric.metric(restorer.restore(seen, record), scored_against(truth, seen, spec["target"]), metric_params)
+            evaluate(
+                metric, metric_params, restorer.restore(seen, record), scored_against(truth, seen, spec["target"]), seen
+            )
             for truth, seen, record in pairs
         ]
         score = float(np.mean(scores))

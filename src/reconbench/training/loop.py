@@ -110,7 +110,7 @@ class _Loop:
         self.parameters = {name: list(part.parameters()) for name, part in parts.items()}
         self.optimisers = {name: _optimiser(self.settings, group) for name, group in self.parameters.items()}
         self.progress = Progress()
-        self.aside = 0.0
+        self.started = time.perf_counter()
 
     def resume(self) -> None:
         """Take up the checkpoint, if there is one of this very training."""
@@ -133,14 +133,15 @@ class _Loop:
         progress, settings = self.progress, self.settings
         if self.given_up:
             return
-        before, started, saved = progress.seconds, time.perf_counter(), time.perf_counter()
+        saved = time.perf_counter()
+        self.started = saved - progress.seconds
         batches = self.task.training.batches(progress.step, settings.steps)
         with bar(settings.steps, f"train {self.task.title}", "step", progress.step) as shown:
             for batch in batches:
                 losses = self.step(batch, settings.phase(progress.step))
                 progress.step += 1
                 self.note(losses)
-                progress.seconds = before + time.perf_counter() - started - self.aside
+                progress.seconds = self.seconds
                 shown.set_postfix_str(" ".join(f"{value:.4g}" for value in losses.values()), refresh=False)
                 shown.update()
                 if signals:
@@ -156,6 +157,11 @@ class _Loop:
     def given_up(self) -> bool:
         """Whether validation has found nothing better for too long."""
         return self.settings.patience is not None and self.progress.stale >= self.settings.patience
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of training so far, those before a resume among them."""
+        return time.perf_counter() - self.started
 
     def step(self, batch: Batch, phase: Phase) -> dict[str, float]:
         """Take one step of every optimiser and return the losses."""
@@ -198,6 +204,7 @@ class _Loop:
         error = None if self.task.validation is None else self.validate()
         line = {
             "step": progress.step,
+            "seconds": round(self.seconds, 3),
             "learning_rate": phase.learning_rate * progress.rate,
             "frozen_normalisation": int(phase.frozen_normalisation),
             **{_column(name): total / progress.since for name, total in progress.losses.items()},
@@ -206,9 +213,9 @@ class _Loop:
         if self.task.distance is not None:
             self.networks.eval()
             # The clock of a training stands still for what only tells of it.
-            started = time.perf_counter()
+            paused = time.perf_counter()
             line["distance_from_truth"] = self.task.distance(self.networks)
-            self.aside += time.perf_counter() - started
+            self.started += time.perf_counter() - paused
         progress.lines.append(line)
         progress.losses, progress.since = {}, 0
         improved = error is not None and progress.take_in(error, self.settings.plateau)

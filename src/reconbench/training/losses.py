@@ -1,5 +1,7 @@
 """Losses of training, each of one value an image; a method weights them and takes the mean over the batch."""
 
+from collections.abc import Sequence
+
 import torch
 from torch.nn import functional
 
@@ -23,6 +25,43 @@ def mean_squared_error(estimate: torch.Tensor, target: torch.Tensor) -> torch.Te
         Shape (n,), of the target's type, so that an estimate in half precision loses no more digits here.
     """
     return (estimate.to(target.dtype) - target).square().flatten(start_dim=1).mean(dim=1)
+
+
+def negative_psnr(estimate: torch.Tensor, target: torch.Tensor, margins: Sequence[tuple[int, ...]]) -> torch.Tensor:
+    """Return the negative peak signal-to-noise ratio of each image of a batch, for a peak of 1 and without its margin.
+
+    It is 10 log10 of the mean squared error, the loss of Moskalev 2019.
+
+    Parameters
+    ----------
+    estimate, target : torch.Tensor
+        Shape (n, c, [z,] y, x).
+    margins : sequence of tuple of int
+        Pixels to leave out at each side of each axis ([z,] y, x), for every image of the batch.
+
+    Returns
+    -------
+    torch.Tensor
+        Shape (n,), decibels, of the target's type. It is finite where an estimate has no error.
+
+    Raises
+    ------
+    UserError
+        If a margin leaves nothing of an image, or there is not one for every image.
+    """
+    if len(margins) != len(target):
+        raise UserError(f"a batch of {len(target)} images needs as many margins, not {len(margins)}")
+    sizes = target.shape[-len(margins[0]) :]
+    errors = []
+    for image, truth, margin in zip(estimate, target, margins, strict=True):
+        if any(size <= 2 * width for size, width in zip(sizes, margin, strict=True)):
+            raise UserError(
+                f"nothing is left of images of {tuple(sizes)} pixels without the {margin} at each side that the loss "
+                f"leaves out; make `patch` larger than {tuple(2 * width for width in margin)}"
+            )
+        inside = (..., *(slice(width, size - width) for size, width in zip(sizes, margin, strict=True)))
+        errors.append(mean_squared_error(image[inside][None], truth[inside][None]))
+    return 10 * torch.cat(errors).clamp(min=torch.finfo(target.dtype).tiny).log10()
 
 
 def huberised(error: torch.Tensor, scale: float = 1000.0) -> torch.Tensor:

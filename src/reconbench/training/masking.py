@@ -8,7 +8,7 @@ def stratified_mask(shape: tuple[int, ...], fraction: float, generator: torch.Ge
 
     The side of a box is the d-th root of 1 / fraction, rounded (Papkov et al. 2023 and the code of its authors):
     14 pixels in 2D and 6 voxels in 3D for 0.5 per cent. Where the last box of an axis goes beyond the patch, the pixel
-    may lie outside, and is then none.
+    may lie outside, and is then none; a box is never wider than the patch.
 
     Parameters
     ----------
@@ -26,12 +26,14 @@ def stratified_mask(shape: tuple[int, ...], fraction: float, generator: torch.Ge
     """
     number, _, *spatial = shape
     side = max(1, round((1 / fraction) ** (1 / len(spatial))))
-    boxes = [-(-size // side) for size in spatial]
+    sides = [min(side, size) for size in spatial]
+    boxes = [-(-size // width) for size, width in zip(spatial, sides, strict=True)]
     mask = torch.zeros(shape, dtype=torch.bool, device=generator.device)
-    places = torch.randint(side, (len(spatial), number, *boxes), generator=generator, device=generator.device)
-    for axis, count in enumerate(boxes):
-        first = side * torch.arange(count, device=generator.device)
-        places[axis] += first.reshape(-1, *[1] * (len(boxes) - axis - 1))
+    places = []
+    for axis, (count, width) in enumerate(zip(boxes, sides, strict=True)):
+        first = width * torch.arange(count, device=generator.device).reshape(-1, *[1] * (len(boxes) - axis - 1))
+        within = torch.randint(width, (number, *boxes), generator=generator, device=generator.device)
+        places.append(first + within)
     inside = torch.stack([place < size for place, size in zip(places, spatial, strict=True)]).all(dim=0)
     which = torch.arange(number, device=generator.device).reshape(-1, *[1] * len(boxes)).expand(inside.shape)
     mask[(which[inside], 0, *(place[inside] for place in places))] = True

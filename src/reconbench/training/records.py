@@ -8,7 +8,7 @@ from typing import Any
 
 from reconbench.training.checkpoints import write_aside
 
-COLUMNS = ("step", "learning_rate", "frozen_normalisation", "loss", "validation_error")
+COLUMNS = ("step", "seconds", "learning_rate", "frozen_normalisation", "loss", "validation_error")
 
 
 def write_training(path: Path, lines: Sequence[Mapping[str, Any]]) -> None:

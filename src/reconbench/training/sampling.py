@@ -44,16 +44,23 @@ class Images:
 
 @dataclass(frozen=True)
 class Instrument:
-    """How a truth is measured: the forward model, the noise, and what estimates are compared with."""
+    """How a truth is measured: the forward models, of which each patch draws one, the noise, and what is the target."""
 
-    forward: ForwardModel | None
+    forwards: tuple[ForwardModel, ...]
     noise: Mapping[str, Any] | None
     target: str
 
     @property
     def reach(self) -> int:
         """How far beyond a patch the forward model looks, in pixels."""
-        return max(self.forward.kernel.shape) // 2 if hasattr(self.forward, "kernel") else 0
+        kernels = [forward.kernel for forward in self.forwards if hasattr(forward, "kernel")]
+        return max((max(kernel.shape) // 2 for kernel in kernels), default=0)
+
+    def draw_forward(self, draws: np.random.Generator) -> ForwardModel | None:
+        """Return one of the forward models; where there is no choice, nothing is drawn."""
+        if len(self.forwards) <= 1:
+            return self.forwards[0] if self.forwards else None
+        return self.forwards[int(draws.integers(len(self.forwards)))]
 
 
 class Sampler:
@@ -62,7 +69,8 @@ class Sampler:
     Parameters
     ----------
     images : Images
-        Truths of shape (y, x), (z, y, x) or with a leading axis of channels.
+        Truths of shape (y, x), (z, y, x) or with a leading axis of channels. The forward model gets them as they are,
+        and may give channels where they have none: the planes of a through-focus series.
     instrument : Instrument
     settings : Training
     seed : int
@@ -142,23 +150,38 @@ class Sampler:
             piece, inside = _turned(piece, inside, draws)
         if self.settings.normalise == "min_max":
             piece = _min_max(piece, inside)
-        return np.ascontiguousarray(piece if channels else piece[None]), inside
+        return np.ascontiguousarray(piece), inside
 
     def _measured(self, step: int, truths: list[tuple[np.ndarray, tuple[slice, ...]]]) -> Batch:
         draws = generator(self.seed, *self.address, "noise", step)
         noise = torch.Generator(self.device).manual_seed(words(*self.address, self.seed, "noise", step)[0])
-        pairs = [self._pair(truth, inside, draws, noise) for truth, inside in truths]
+        forwards = [self.instrument.draw_forward(draws) for _ in truths]
+        pairs = [
+            self._pair(truth, inside, forward, draws, noise)
+            for (truth, inside), forward in zip(truths, forwards, strict=True)
+        ]
         measurements, targets = (torch.stack(images) for images in zip(*pairs, strict=True))
-        return Batch(measurement=measurements, target=targets, step=step, generator=noise)
+        return Batch(
+            measurement=measurements,
+            target=targets,
+            step=step,
+            generator=noise,
+            forwards=tuple(forwards) if self.instrument.forwards else (),
+        )
 
     def _pair(
-        self, truth: np.ndarray, inside: tuple[slice, ...], draws: np.random.Generator, noise: torch.Generator
+        self,
+        truth: np.ndarray,
+        inside: tuple[slice, ...],
+        forward: ForwardModel | None,
+        draws: np.random.Generator,
+        noise: torch.Generator,
     ) -> tuple[torch.Tensor, torch.Tensor]:
         clean = torch.from_numpy(truth).to(self.device)
-        target = clean[(..., *inside)]
-        if self.instrument.forward is not None:
-            clean = self.instrument.forward(clean)
-        measured = clean[(..., *inside)]
+        target = _with_channels(clean[(..., *inside)], len(inside))
+        if forward is not None:
+            clean = forward(clean)
+        measured = _with_channels(clean[(..., *inside)], len(inside))
         if self.instrument.noise is not None:
             module = catalogue.get_noise(self.instrument.noise["name"])
             params = module.Params.model_validate(self.instrument.noise["params"])
@@ -166,6 +189,11 @@ class Sampler:
         if self.instrument.target == "mean_matched":
             target = target * (measured.mean() / target.mean().clamp(min=torch.finfo(target.dtype).tiny))
         return measured.float(), target.float()
+
+
+def _with_channels(image: torch.Tensor, axes: int) -> torch.Tensor:
+    """Return an image of so many axes with one of channels before them, where it has none."""
+    return image if image.ndim > axes else image[None]
 
 
 def _turned(

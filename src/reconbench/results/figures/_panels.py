@@ -10,7 +10,7 @@ import numpy as np
 from reconbench.results import style
 from reconbench.results.figures._views import INSET, Square
 
-# Inches: the width of a panel, the gap between two, the heading of a strip, the errors below.
+# Inches: the width of a panel, the gap between two, the heading of a strip, a line of errors below.
 WIDTH, GAP, HEADING, BELOW = 1.75, 0.06, 0.27, 0.24
 # Inches: a line of text, and a letter of small print; how many letters of a title a panel is wide.
 LINE, LETTER = 0.14, 0.064
@@ -19,12 +19,18 @@ LETTERS = 28
 
 @dataclass(frozen=True)
 class Panel:
-    """The views of one image with its errors in words, or what happened instead."""
+    """The views of one image with each of its errors in words, or what happened instead."""
 
     title: str
     views: Sequence[np.ndarray]
     status: str = "ok"
-    errors: str = ""
+    errors: Sequence[str] = ()
+
+    @property
+    def below(self) -> list[str]:
+        """The errors in lines, none of them torn apart."""
+        whole = [words.replace(" ", "\N{NO-BREAK SPACE}") for words in self.errors]
+        return textwrap.wrap(", ".join(whole), LETTERS)
 
 
 @dataclass(frozen=True)
@@ -61,16 +67,18 @@ class Strip:
         """The label of each view in lines that fit beside it."""
         return [textwrap.wrap(label, max(int(self.tall / LETTER), 1), break_long_words=False) for label in self.labels]
 
-    def lines(self, columns: int) -> Iterator[tuple[Sequence[Panel], float]]:
-        """Give the panels line by line, with the height that the titles of the line need."""
+    def lines(self, columns: int) -> Iterator[tuple[Sequence[Panel], float, float]]:
+        """Give the panels line by line, with the heights that the titles and the errors of the line need."""
         for start in range(0, len(self.panels), columns):
             panels = self.panels[start : start + columns]
-            yield panels, LINE * max(len(textwrap.wrap(panel.title, LETTERS)) for panel in panels) + GAP
+            titles = max(len(textwrap.wrap(panel.title, LETTERS)) for panel in panels)
+            errors = max(len(panel.below) for panel in panels)
+            yield panels, LINE * titles + GAP, BELOW + LINE * max(errors - 1, 0)
 
     def height(self, columns: int) -> float:
         """Return the height in inches."""
         views = len(self.labels) * (self.tall + GAP) - GAP
-        return HEADING + sum(titles + views + BELOW for _, titles in self.lines(columns))
+        return HEADING + sum(titles + views + errors for _, titles, errors in self.lines(columns))
 
 
 def draw_strips(strips: Sequence[Strip], columns: int, footer: str) -> Any:
@@ -108,7 +116,7 @@ def _draw_strip(figure: Any, strip: Strip, margin: float, top: float, columns: i
     width, height = figure.get_size_inches()
     figure.text(GAP / width, (top - 0.07) / height, strip.heading, fontsize=10, fontweight="bold", va="top")
     bottom = top - HEADING
-    for panels, titles in strip.lines(columns):
+    for panels, titles, errors in strip.lines(columns):
         bottom -= titles - GAP
         for view, words in enumerate(strip.words):
             bottom -= GAP + strip.tall
@@ -122,12 +130,12 @@ def _draw_strip(figure: Any, strip: Strip, margin: float, top: float, columns: i
                 if view == 0:
                     axes.set_title(textwrap.fill(panel.title, LETTERS), fontsize=8, fontweight="normal", pad=3)
                 if view == len(strip.labels) - 1:
-                    axes.set_xlabel(panel.errors, fontsize=7.5, labelpad=2)
+                    axes.set_xlabel("\n".join(panel.below), fontsize=7.5, labelpad=2)
                 if panel.views:
                     draw_image(axes, panel.views[view], strip.limits[view], strip.squares[view])
                 else:
                     axes.text(0.5, 0.5, textwrap.fill(panel.status, LETTERS - 6), ha="center", va="center", fontsize=8)
-        bottom -= BELOW
+        bottom -= errors
 
 
 def draw_image(axes: Any, pixels: np.ndarray, limits: tuple[float, float], square: Square | None) -> None:

@@ -171,12 +171,12 @@ def _displays(spec: Mapping[str, Any], shown: Sequence[_Shown]) -> Mapping[str, 
     return {metric: DEFAULT_METRICS[metric] for metric in known[:2]}
 
 
-def _words(errors: Mapping[str, float], displays: Mapping[str, Mapping[str, Any]]) -> str:
-    return ", ".join(
+def _words(errors: Mapping[str, float], displays: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    return [
         labels.value_words(metric, errors[metric], display["title"], display["scale"], display["digits"])
         for metric, display in displays.items()
         if metric in errors
-    )
+    ]
 
 
 def _lines(problem: str, name: str, shown: Sequence[_Shown]) -> Iterator[dict[str, Any]]:

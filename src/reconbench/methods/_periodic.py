@@ -1,0 +1,221 @@
+"""What methods share that filter in the Fourier domain: an image made periodic, its spectrum, and filters kept.
+
+Spectra are the halves that `torch.fft.rfftn` gives. torch is imported inside the functions.
+"""
+
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from pydantic import model_validator
+
+from reconbench.contracts import Parameters, Reading
+from reconbench.errors import UserError
+
+PeriodicBoundary = Literal["symmetric", "zero", "circular"]
+
+
+class PeriodicParameters(Parameters):
+    """Parameters of a method that makes the measurement periodic."""
+
+    boundary: PeriodicBoundary = "symmetric"
+    """How the image goes on beyond its edge: by its reflections fading into each other; by the light that the blur
+    spreads there, where the truth is zero beyond the edge, as the forward models have it; or by its own repetition."""
+
+
+class TwoReadings(PeriodicParameters):
+    """Parameters of an algorithm of DeconvolutionLab2 (Sage et al. 2017, doi:10.1016/j.ymeth.2016.12.015).
+
+    With `as_published` what is not given is as there: `published`, and a circular boundary.
+    """
+
+    published: ClassVar[dict[str, Any]] = {}
+
+    reading: Reading = "corrected"
+    """`as_published` does what DeconvolutionLab2 does, with its defaults."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _published_defaults(cls, given: Any) -> Any:
+        if isinstance(given, dict) and given.get("reading") == "as_published":
+            return {"boundary": "circular", **cls.published, **given}
+        return given
+
+
+class PeriodicBlur:
+    """Convolution with a kernel on the periodic grid of an image, where it is a product of spectra.
+
+    Parameters
+    ----------
+    kernel : ndarray
+        Shape ([z,] y, x), odd sizes, the origin in the middle.
+    shape : tuple of int
+        Shape of the image, ([z,] y, x).
+    boundary : {"symmetric", "zero", "circular"}
+        Whether the image goes on, for at least the size of the kernel, by its reflections (`continue_periodically`) or
+        by the light that comes from it (`continue_into_darkness`), or is its own repetition.
+    device : str
+        ``"cpu"`` or ``"cuda"``.
+    divisor : int
+        A power of 2 that divides every size of the grid. An image that is circular but has other sizes goes on, too.
+
+    Attributes
+    ----------
+    grid : tuple of int
+        Sizes of the grid; the image is its beginning.
+    transfer, power : torch.Tensor
+        The transfer function H, and |H|^2.
+
+    Raises
+    ------
+    UserError
+        If kernel and image differ in the number of axes.
+    """
+
+    def __init__(
+        self,
+        kernel: np.ndarray,
+        shape: tuple[int, ...],
+        boundary: PeriodicBoundary = "symmetric",
+        device: str = "cpu",
+        divisor: int = 1,
+    ):
+        from reconbench.convolution import transfer_function
+
+        if kernel.ndim != len(shape):
+            raise UserError(f"a kernel of {kernel.ndim} axes is no blur of an image of shape {tuple(shape)}")
+        margins = (0,) * kernel.ndim if boundary == "circular" else kernel.shape
+        self.kernel = kernel
+        self.shape = shape
+        self.boundary = boundary
+        self.device = device
+        self.grid = tuple(
+            size if margin == 0 and size % divisor == 0 else _divisible_fast_size(size + margin, divisor)
+            for size, margin in zip(shape, margins, strict=True)
+        )
+        self.transfer = transfer_function(kernel, self.grid, device=device)
+        self.power = self.transfer.abs().square()
+        self.axes = tuple(range(-len(shape), 0))
+
+    def spectrum(self, image: np.ndarray):
+        """Return the spectrum of an image of shape (..., [z,] y, x), continued until it fills the grid."""
+        import torch
+
+        from reconbench.convolution import continue_periodically
+
+        extended = torch.tensor(image, device=self.device)
+        for axis, size in zip(self.axes, self.grid, strict=True):
+            gap = size - extended.shape[axis]
+            if gap == 0:
+                continue
+            line = extended.movedim(axis, -1)
+            if self.boundary == "zero":
+                line = continue_into_darkness(line, project(self.kernel, axis), gap)
+            else:
+                line = continue_periodically(line, (gap,))
+            extended = line.movedim(-1, axis)
+        return torch.fft.rfftn(extended, dim=self.axes)
+
+    def inverse(self, spectrum):
+        """Return what has this spectrum on the whole grid."""
+        import torch
+
+        return torch.fft.irfftn(spectrum, s=self.grid, dim=self.axes)
+
+    def crop(self, extended) -> np.ndarray:
+        """Return the image that is the beginning of the grid."""
+        return extended[(..., *map(slice, self.shape))].cpu().numpy()
+
+
+class InverseFilter:
+    """The filter conj(H) / (|H|^2 + weight * penalty), kept for any number of images.
+
+    It minimises ||h * x - y||^2 + weight * sum over all frequencies of penalty |X|^2.
+
+    Parameters
+    ----------
+    blur : PeriodicBlur
+    penalty : torch.Tensor
+        Real, on the half of the spectrum.
+    weight : float
+    """
+
+    def __init__(self, blur: PeriodicBlur, penalty, weight: float):
+        import torch
+
+        self.blur = blur
+        # Below the rounding error of |H|^2 there is nothing to divide by.
+        denominator = (blur.power + weight * penalty).clamp_(min=torch.finfo(penalty.dtype).eps)
+        self.response = blur.transfer.conj() / denominator
+
+    def __call__(self, spectrum) -> np.ndarray:
+        """Return the estimate of the image that has this spectrum, as `PeriodicBlur.spectrum` gives it."""
+        return self.blur.crop(self.blur.inverse(spectrum * self.response))
+
+
+def continue_into_darkness(image: Any, projection: np.ndarray, gap: int) -> Any:
+    """Return an image with the light appended that a blur spreads beyond the ends of its last axis.
+
+    Where a truth is a constant c up to its end and then zero, the blurred value at a distance d from the end is c C(d),
+    with C the cumulative sum of the kernel's projection onto the axis, d = 0, 1... inside and -1, -2... outside. So the
+    light outside is taken to be the reflection of the image times C(-1 - d) / C(d), d inside.
+
+    Parameters
+    ----------
+    image : torch.Tensor
+        Shape (..., x).
+    projection : ndarray
+        Shape (k,), k odd: the kernel summed over all other axes.
+    gap : int
+        Pixels to append: the light beyond the end, then that before the beginning, as on a periodic grid.
+
+    Returns
+    -------
+    torch.Tensor
+        Shape (..., x + gap).
+    """
+    import torch
+
+    size = image.shape[-1]
+    # numpy goes on reflecting where the gap is wider than the image.
+    places = torch.from_numpy(np.pad(np.arange(size), gap, mode="symmetric")).to(image.device)
+    beyond, before = (torch.from_numpy(_shares(kernel, gap)).to(image) for kernel in (projection[::-1], projection))
+    light = image[..., places[gap + size :]] * beyond + image[..., places[:gap]] * before.flip(0)
+    return torch.cat([image, light], dim=-1)
+
+
+def _shares(projection: np.ndarray, count: int) -> np.ndarray:
+    """Return C(-1 - d) / C(d) for d = 0, 1... of a beginning, from the nearest pixel on."""
+    middle = projection.size // 2
+    cumulative = np.pad(projection.cumsum(), count, mode="edge")
+    cumulative[:count] = 0
+    inside = cumulative[count + middle :][:count]
+    outside = cumulative[: count + middle][::-1][:count]
+    return np.divide(outside, inside, out=np.zeros(count), where=inside > 0).clip(0, 1)
+
+
+def project(kernel: np.ndarray, axis: int) -> np.ndarray:
+    """Return the sum of a kernel over all axes but one."""
+    return kernel.sum(axis=tuple(other for other in range(kernel.ndim) if other != axis % kernel.ndim))
+
+
+def squared_frequency(grid: tuple[int, ...], device: str = "cpu"):
+    """Return L = sum over the axes of omega^2, in radians a pixel: the symbol of the negative Laplacian.
+
+    The Nyquist frequency of an axis has omega = pi, as in DeconvolutionLab2 (omega = pi i / (N / 2), mirrored), and
+    voxels count as cubes.
+    """
+    import torch
+
+    frequencies = [torch.fft.fftfreq(size, device=device) for size in grid[:-1]]
+    frequencies.append(torch.fft.rfftfreq(grid[-1], device=device))
+    return sum((2 * torch.pi * axis) ** 2 for axis in torch.meshgrid(*frequencies, indexing="ij"))
+
+
+def _divisible_fast_size(size: int, divisor: int) -> int:
+    """Return the next size that an FFT does fast and that the divisor divides."""
+    from reconbench.convolution import fast_size
+
+    size = fast_size(size)
+    while size % divisor:
+        size = fast_size(size + 1)
+    return size
