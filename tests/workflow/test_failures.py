@@ -15,6 +15,7 @@ import time
 from pydantic import Field
 
 from reconbench.contracts import Method, Parameters
+from reconbench.errors import NotApplicableError
 
 
 class Params(Parameters):
@@ -39,8 +40,10 @@ BODIES = {
     "slow": "time.sleep(60)",
     "hungry": "raise MemoryError",
     "fine": "pass",
+    "elsewhere": 'raise NotApplicableError("it needs two planes")',
 }
-TUNED = "raises_tuned"
+TUNED, TUNED_ELSEWHERE = "raises_tuned", "elsewhere_tuned"
+ROWS = [*BODIES, TUNED, TUNED_ELSEWHERE]
 
 
 @pytest.fixture(scope="module")
@@ -67,13 +70,15 @@ def project(tmp_path_factory):
                 "noise": {"name": "poisson", "params": {"dose": {"law": "fixed", "value": 50}}},
             }
         },
-        "variants": {TUNED: {"method": "raises", "tune": {"grid": {"strength": [1, 2]}}}},
-        "runs": {"main": {"problems": ["low"], "variants": [*BODIES, TUNED], "metrics": ["mse"]}},
+        "variants": {
+            f"{name}_tuned": {"method": name, "tune": {"grid": {"strength": [1, 2]}}} for name in ("raises", "elsewhere")
+        },
+        "runs": {"main": {"problems": ["low"], "variants": ROWS, "metrics": ["mse"]}},
         "tables": {
             "results": {
                 "title": "Results",
                 "metrics": {"mse": {"digits": 4}},
-                "sections": [{"problems": {"low dose": "low"}, "variants": [*BODIES, TUNED]}],
+                "sections": [{"problems": {"low dose": "low"}, "variants": ROWS}],
             }
         },
     }
@@ -98,6 +103,7 @@ def test_failures_are_rows_and_can_be_retried(checkout, project):
     assert found["hungry"]["status"] == "out of memory"
     assert found["fine"]["status"] == "ok"
     assert found[TUNED]["status"] == "not tuned: raised: ValueError: the middle is missing"
+    assert found["elsewhere"]["status"] == found[TUNED_ELSEWHERE]["status"] == "not applicable"
     assert [name for name in BODIES if found[name]["mse_mean"]] == ["fine"]
     shown = (project / "results/tables/results.md").read_text()
     assert "the middle is missing" in shown
@@ -115,6 +121,14 @@ def test_failures_are_rows_and_can_be_retried(checkout, project):
     said = subprocess.run(retry, cwd=project, capture_output=True, text=True, check=True).stdout
     again = said.split("again:")[1].split("Config file")[0]
     assert [name for name in BODIES if f"/{name}/" in again] == ["killed", "slow", "hungry"]
+
+
+def test_what_does_not_apply_stops_nothing(checkout, project):
+    rows_of = [f"results/tiny/scores/low/{name}/1/001-of-001/scores.csv" for name in ("elsewhere", TUNED_ELSEWHERE)]
+    checkout.succeeding(*CONFIG, "--forceall", "--", *rows_of, directory=project)
+    for path in rows_of:
+        with open(project / path) as file:
+            assert [line["status"] for line in csv.DictReader(file)] == ["not applicable"] * 2
 
 
 def test_stopping_is_the_default(checkout, project):

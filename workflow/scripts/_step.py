@@ -18,7 +18,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "src"))
 
 from reconbench.devices import lease  # noqa: E402 (the line above makes it importable)
-from reconbench.errors import StoppedError, UserError  # noqa: E402
+from reconbench.errors import NotApplicableError, StoppedError, UserError  # noqa: E402
 from reconbench.failures import FAILED, note, run_in_child  # noqa: E402
 
 
@@ -87,13 +87,21 @@ def main(
                 print(f"recorded, not stopped: {what}", file=sys.stderr)
                 failed(step, what)
             sys.exit(0)
-        _run(work, step, arguments.gpu)
+        _run(work, step, arguments.gpu, failed)
 
 
-def _run(work: Callable[[Step], None], step: Step, gpu: int) -> None:
+def _run(work: Callable[[Step], None], step: Step, gpu: int, failed: Callable[[Step, str], None] | None) -> None:
     try:
         with lease(gpu, step.threads) as device:
             work(replace(step, device=device))
+    except NotApplicableError as error:
+        if failed is None:
+            raise
+        from reconbench.results.provenance import NOT_APPLICABLE
+
+        # No failure: the table says so, whatever `on_error` is.
+        print(f"{NOT_APPLICABLE}: {error}", file=sys.stderr)
+        failed(step, NOT_APPLICABLE)
     except UserError as error:
         note(error)
         print(f"error: {error}", file=sys.stderr)

@@ -12,13 +12,13 @@ import _step
 
 def restore(step: _step.Step) -> None:
     from reconbench.images import ImageWriter, read_index, shard
-    from reconbench.results.provenance import OK, read_status
+    from reconbench.results.provenance import NOT_APPLICABLE, OK, read_status
     from reconbench.steps.restoring import Restorer, restore_images
 
     for name, done in {"tuning": "tuned", "training": "trained"}.items():
         status = next((read_status(run) for run in step.inputs[name]), OK)
         if status != OK:
-            failed(step, f"not {done}: {status}")
+            failed(step, status if status == NOT_APPLICABLE else f"not {done}: {status}")
             return
     params = dict(step.spec["params"])
     for tuned in step.inputs["params"]:

@@ -11,10 +11,12 @@ import _step  # noqa: F401 (makes the package importable)
 
 
 def failed_runs(results: Path) -> list[str]:
-    """Return every run.json below a folder whose status is not ok."""
-    from reconbench.results.provenance import OK, read_status
+    """Return every run.json below a folder that tells of a failure."""
+    from reconbench.results.provenance import NOT_APPLICABLE, OK, read_status
 
-    return sorted(str(path) for path in results.glob("*/*/*/*/*/*/run.json") if read_status(path) != OK)
+    return sorted(
+        str(path) for path in results.glob("*/*/*/*/*/*/run.json") if read_status(path) not in (OK, NOT_APPLICABLE)
+    )
 
 
 def main() -> int:

@@ -13,6 +13,8 @@ from typing import Any
 
 PACKAGES = ("numpy", "scipy", "scikit-image", "opencv-python-headless", "PyWavelets", "bm3d", "tifffile", "torch")
 OK = "ok"
+# A method that cannot be applied to what a problem measures; this is no failure.
+NOT_APPLICABLE = "not applicable"
 HOME = Path(__file__).resolve().parents[3]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from reconbench.results.notes import SCALES
-from reconbench.results.provenance import git_commit, versions
+from reconbench.results.provenance import NOT_APPLICABLE, git_commit, versions
 from reconbench.results.sources import read_sources
 from reconbench.results.table_parts import PUBLISHED_ONLY
 from reconbench.steps.scoring import NO_TRUTH, OK
@@ -122,7 +122,7 @@ def _failures(spec: Spec, results: Path, made: Collection[Made]) -> Iterator[str
     for name in (name for study in spec["studies"] for name in study["tables"] if ("tables", name) in made):
         with open(results / "tables" / f"{name}.csv", newline="", encoding="utf-8") as file:
             for line in csv.DictReader(file):
-                if line["status"] not in (OK, NO_TRUTH, PUBLISHED_ONLY):
+                if line["status"] not in (OK, NO_TRUTH, NOT_APPLICABLE, PUBLISHED_ONLY):
                     words = f"{line['method']} on {line['problem']}: {line['status']}"
                     yield f"in {_link_to('tables', name)}, {_text(words)}"
 
