@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 
+from reconbench.continuation import fast_size, reflected_places
 from reconbench.errors import UserError
 
 Boundary = Literal["zero", "symmetric", "circular"]
@@ -84,7 +85,7 @@ class Convolution:
         result = self._filter(torch.nn.functional.pad(image, border), self._grid(image.shape), flip=True)
         for axis, margin in zip(self.axes, self.margins, strict=True):
             size = image.shape[axis]
-            before, after = _reflected_places(size, margin, margin, image.device)
+            before, after = reflected_places(size, margin, margin, image.device)
             folded = result.narrow(axis, margin, size)
             folded = folded.index_add(axis, before, result.narrow(axis, 0, margin))
             result = folded.index_add(axis, after, result.narrow(axis, margin + size, margin))
@@ -144,24 +145,6 @@ def transfer_function(kernel: np.ndarray, grid: tuple[int, ...], dtype=None, dev
     np.add.at(periodic, np.ix_(*places), kernel)
     complex_type = torch.complex128 if dtype == torch.float64 else torch.complex64
     return torch.fft.rfftn(torch.from_numpy(periodic)).to(device=device, dtype=complex_type)
-
-
-def fast_size(size: int) -> int:
-    """Return the next size that an FFT does fast: no prime factor above 11, and a multiple of 4.
-
-    A real FFT over an odd last axis takes MKL twice as long.
-    """
-    quarter = -(-size // 4)
-    while not _is_fast(quarter):
-        quarter += 1
-    return 4 * quarter
-
-
-def _is_fast(size: int) -> bool:
-    for prime in (2, 3, 5, 7, 11):
-        while size % prime == 0:
-            size //= prime
-    return size == 1
 
 
 def squared_gradient(grid: tuple[int, ...], device="cpu"):
@@ -239,42 +222,6 @@ def gradient_adjoint(field):
     return image
 
 
-def continue_periodically(image, margins: tuple[int, ...]):
-    """Return an image that goes on beyond its edges until it meets itself, without a step where it repeats.
-
-    What is appended to an axis is the reflection of its end fading into that of its beginning. A filter in the Fourier
-    domain then sees no edge.
-
-    Parameters
-    ----------
-    image : torch.Tensor
-        Shape (..., [z,] y, x).
-    margins : tuple of int
-        Pixels to append at least, for each of the last axes; the size becomes one that an FFT does fast.
-
-    Returns
-    -------
-    torch.Tensor
-        Larger at the end of each axis; the image is its beginning.
-
-    Raises
-    ------
-    UserError
-        If the image has fewer axes than there are margins.
-    """
-    import torch
-
-    _require_axes(len(margins), image.shape)
-    for axis, margin in zip(range(-len(margins), 0), margins, strict=True):
-        gap = fast_size(image.shape[axis] + margin) - image.shape[axis]
-        before, after = _reflected_places(image.shape[axis], gap, gap, image.device)
-        fade = torch.cos(torch.linspace(0, torch.pi / 2, gap, dtype=image.dtype, device=image.device)) ** 2
-        fade = fade.reshape(-1, *[1] * (-axis - 1))
-        joint = fade * image.index_select(axis, after) + (1 - fade) * image.index_select(axis, before)
-        image = torch.cat([image, joint], dim=axis)
-    return image
-
-
 def _require_axes(count: int, shape: tuple[int, ...]) -> None:
     if len(shape) < count:
         raise UserError(f"a kernel of {count} axes cannot act on an image of shape {tuple(shape)}")
@@ -284,14 +231,5 @@ def _reflect(image, axis: int, pixels_before: int, pixels_after: int):
     """Extend one axis of an image by reflection, the edge pixel repeated."""
     import torch
 
-    before, after = _reflected_places(image.shape[axis], pixels_before, pixels_after, image.device)
+    before, after = reflected_places(image.shape[axis], pixels_before, pixels_after, image.device)
     return torch.cat([image.index_select(axis, before), image, image.index_select(axis, after)], dim=axis)
-
-
-def _reflected_places(size: int, before: int, after: int, device):
-    """Return which pixels of an axis reflect into the places before its beginning and after its end."""
-    import torch
-
-    # numpy goes on reflecting where a margin is wider than the image.
-    places = torch.from_numpy(np.pad(np.arange(size), (before, after), mode="symmetric")).to(device)
-    return places[:before], places[before + size :]

@@ -5,10 +5,9 @@ import pytest
 import scipy.ndimage
 import torch
 
+from reconbench.continuation import continue_periodically, fast_size
 from reconbench.convolution import (
     Convolution,
-    continue_periodically,
-    fast_size,
     gradient,
     gradient_adjoint,
     spectrum_mean,

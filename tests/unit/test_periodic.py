@@ -8,10 +8,11 @@ import skimage.restoration
 import torch
 from deconvolution_problems import Blur, blurred, lopsided_kernel, problem_of, restore, square_and_slope, squared_error
 
+from reconbench.continuation import continue_into_darkness
 from reconbench.convolution import Convolution, squared_gradient
 from reconbench.errors import UserError
 from reconbench.methods import regularised_inverse_filter, tikhonov_deconvolution, wiener_deconvolution
-from reconbench.methods._periodic import InverseFilter, PeriodicBlur, continue_into_darkness
+from reconbench.methods._periodic import InverseFilter, PeriodicBlur
 
 BOUNDARIES = ["symmetric", "zero", "circular"]
 

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from reconbench.convolution import continue_periodically, transfer_function
+from reconbench.continuation import continue_periodically
+from reconbench.convolution import transfer_function
 from reconbench.errors import UserError
+from reconbench.methods._periodic import PeriodicBlur
 from reconbench.networks.periodic_images import TransferFunctions, edge_weights, make_periodic, taper_edges
 
 CPU = torch.device("cpu")
@@ -65,7 +67,7 @@ def test_tapering_is_the_weighted_blur_three_times():
 @pytest.mark.parametrize(("kernel_shape", "sizes"), [((5, 9), (30, 41)), ((3, 5, 7), (6, 16, 21)), ((13, 33), (7, 9))])
 def test_the_image_lies_where_it_is_said_to(kernel_shape, sizes):
     kernel, image = bell(*kernel_shape), noise(2, 1, *sizes)
-    for boundary in ("circular", "fade", "edge_taper"):
+    for boundary in ("circular", "fade", "zero", "edge_taper"):
         periodic, corner = make_periodic(image, kernel, boundary, TransferFunctions())
         inside = tuple(slice(start, start + size) for start, size in zip(corner, sizes, strict=True))
         middle = tuple(slice(width, max(width, size - width)) for width, size in zip(kernel_shape, sizes, strict=True))
@@ -76,8 +78,21 @@ def test_the_image_lies_where_it_is_said_to(kernel_shape, sizes):
             assert all(extra >= np.array(kernel_shape) - 1)
         elif boundary == "fade":
             torch.testing.assert_close(periodic, continue_periodically(image, kernel_shape))
+        elif boundary == "zero":
+            assert all(extra >= kernel_shape)
         else:
             assert not extra.any()
+
+
+@pytest.mark.parametrize("shape", [(20, 25), (6, 9, 14)])
+def test_light_goes_on_into_darkness_as_for_the_methods_that_are_not_trained(shape):
+    kernel, image = bell(*[5, 7, 3][: len(shape)]), noise(1, 1, *shape).float()
+    blur = PeriodicBlur(kernel, shape, "zero")
+    periodic, _ = make_periodic(image, kernel, "zero", TransferFunctions())
+    assert periodic.shape[2:] == blur.grid
+    torch.testing.assert_close(
+        torch.fft.rfftn(periodic[0, 0]), blur.spectrum(image[0, 0].numpy()), rtol=1e-4, atol=1e-4
+    )
 
 
 def test_the_border_repeats_the_edge_pixels_and_is_tapered():
@@ -94,8 +109,8 @@ def test_the_border_repeats_the_edge_pixels_and_is_tapered():
 def test_what_does_not_fit_is_refused():
     with pytest.raises(UserError, match=r"of 2 axes does not fit an image of shape \(4, 8, 8\)"):
         make_periodic(noise(1, 1, 4, 8, 8), bell(3, 3), "fade", TransferFunctions())
-    with pytest.raises(UserError, match="'zero' is unknown; it is fade, edge_taper or circular"):
-        make_periodic(noise(1, 1, 8, 8), bell(3, 3), "zero", TransferFunctions())
+    with pytest.raises(UserError, match="'reflect' is unknown; it is fade, zero, edge_taper or circular"):
+        make_periodic(noise(1, 1, 8, 8), bell(3, 3), "reflect", TransferFunctions())
 
 
 def test_transfer_functions_are_made_once_for_each_kernel_and_grid():

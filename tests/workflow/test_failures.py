@@ -71,7 +71,8 @@ def project(tmp_path_factory):
             }
         },
         "variants": {
-            f"{name}_tuned": {"method": name, "tune": {"grid": {"strength": [1, 2]}}} for name in ("raises", "elsewhere")
+            name: {"method": name.removesuffix("_tuned"), "tune": {"grid": {"strength": [1, 2]}}}
+            for name in (TUNED, TUNED_ELSEWHERE)
         },
         "runs": {"main": {"problems": ["low"], "variants": ROWS, "metrics": ["mse"]}},
         "tables": {

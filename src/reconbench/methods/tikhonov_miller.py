@@ -34,9 +34,9 @@ def restore(measurement: np.ndarray, problem: Problem, params: Params, device: s
     With `corrected`, gamma is below 2 / max(|H|^2 + weight * L^2), beyond which it diverges. With `as_published`, gamma
     is 1 and L^2 is 390 (images) or 877 (volumes) at the highest frequency, so that it converges for weights below
     0.0051 or 0.0023 only. The published weight of 0.1 multiplies what is there by -38 or -86.7 in each of the 10
-    published iterations, together by 6e15 or 2e19. Little is there to begin with, and images of a peak of 1 were left
-    with values of about 1e8, volumes 1e11: finite in float32, which ends at 3e38, but no images any more. Beyond float32
-    they were after 28 and 23 iterations, which raises an error.
+    published iterations, together by 6e15 or 2e19. Little is there to begin with: images of a peak of 1 were left with
+    values of about 1e8, volumes with 1e11, which is finite in float32, whose range ends at 3e38, but no image. After
+    28 and 23 iterations they were beyond it, which raises an error.
 
     Parameters
     ----------

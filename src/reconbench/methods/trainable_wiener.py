@@ -46,9 +46,10 @@ class Params(Parameters):
     or Gabor wavelets of many orientations."""
     weight: Literal["learned", "predicted"] = "learned"
     """Weight of the regulariser: one learned number, or one that is predicted from each measurement."""
-    boundary: Literal["fade", "edge_taper", "circular"] = "fade"
-    """How the image goes on beyond its edge: by its reflections fading into each other; by its edge pixels, blurred
-    until it meets itself; or by its own repetition. The slides do not say it."""
+    boundary: Literal["fade", "zero", "edge_taper", "circular"] = "fade"
+    """How the image goes on beyond its edge: by its reflections fading into each other; by the light that the blur
+    spreads there, where the truth is zero beyond the edge; by its edge pixels, blurred until it meets itself; or by its
+    own repetition. The slides do not say it."""
     clip: tuple[float, float] | None = None
     """Smallest and largest value of the estimate, the image's unit; by default it is not clipped."""
     training: Training = Training()

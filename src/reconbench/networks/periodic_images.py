@@ -8,10 +8,11 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from reconbench.convolution import continue_periodically, fast_size, transfer_function
+from reconbench.continuation import continue_into_darkness, continue_periodically, fast_size, project
+from reconbench.convolution import transfer_function
 from reconbench.errors import UserError
 
-Boundary = Literal["fade", "edge_taper", "circular"]
+Boundary = Literal["fade", "zero", "edge_taper", "circular"]
 
 KEPT_BYTES = 256 << 20
 TAPERS = 3
@@ -67,10 +68,11 @@ def make_periodic(
         Shape (n, c, [z,] y, x).
     kernel : ndarray
         Shape ([z,] y, x), odd sizes: what has blurred the image.
-    boundary : {"fade", "edge_taper", "circular"}
+    boundary : {"fade", "zero", "edge_taper", "circular"}
         Let its reflections fade into each other for at least the size of the kernel
-        (`reconbench.convolution.continue_periodically`); repeat its edge pixels for half the kernel on each side, then
-        `taper_edges`; or leave it alone.
+        (`reconbench.continuation.continue_periodically`); append the light that the kernel spreads there where the
+        truth is zero beyond the edge (`continue_into_darkness`); repeat its edge pixels for half the kernel on each
+        side, then `taper_edges`; or leave it alone.
     transfers : TransferFunctions
 
     Returns
@@ -92,8 +94,14 @@ def make_periodic(
         return image, (0,) * kernel.ndim
     if boundary == "fade":
         return continue_periodically(image, kernel.shape), (0,) * kernel.ndim
+    if boundary == "zero":
+        for axis, (size, width) in enumerate(zip(sizes, kernel.shape, strict=True)):
+            line = image.movedim(axis + 2, -1)
+            line = continue_into_darkness(line, project(kernel, axis), fast_size(size + width) - size)
+            image = line.movedim(-1, axis + 2)
+        return image, (0,) * kernel.ndim
     if boundary != "edge_taper":
-        raise UserError(f"the boundary {boundary!r} is unknown; it is fade, edge_taper or circular")
+        raise UserError(f"the boundary {boundary!r} is unknown; it is fade, zero, edge_taper or circular")
     margins = tuple(size // 2 for size in kernel.shape)
     border: list[int] = []
     for size, margin in zip(reversed(sizes), reversed(margins), strict=True):  # torch begins with the last axis.

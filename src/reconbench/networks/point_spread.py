@@ -10,7 +10,8 @@ import torch
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-from reconbench.convolution import fast_size, transfer_function
+from reconbench.continuation import fast_size
+from reconbench.convolution import transfer_function
 from reconbench.errors import UserError
 
 Boundary = Literal["replicate", "reflect"]
