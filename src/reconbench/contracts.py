@@ -40,7 +40,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-Kind = Literal["denoising", "deconvolution", "phase_retrieval", "diffuse_imaging"]
+Kind = Literal["denoising", "deconvolution", "phase_retrieval", "plane_prediction", "diffuse_imaging"]
 Told = Literal["kind of noise", "noise level", "gain", "forward model"]
 Reading = Literal["corrected", "as_published"]
 

@@ -286,6 +286,8 @@ def test_the_registry_is_complete_and_fixed():
         "fluor3d_deconv": 6,
         "natural_cid22_512": 64,
         "natural_kodak": 10,
+        "phase_throughfocus_cell": 13,
+        "phase_complex_fields": 2,
     }
     for entry in (entry for files in registry().values() for entry in files):
         assert entry.bytes > 0

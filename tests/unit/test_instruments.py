@@ -106,6 +106,40 @@ def test_each_patch_of_a_training_draws_its_forward_model_and_the_batch_tells():
     assert drawn == again
 
 
+class Planes:
+    """A forward model that gives two planes of what it is shown, and notes the shape of that."""
+
+    def __init__(self):
+        self.shown = []
+
+    def __call__(self, truth):
+        self.shown.append(tuple(truth.shape))
+        image = truth if truth.ndim == 2 else truth.sum(0)
+        return torch.stack([image, 2 * image])
+
+
+class Wave(Ones):
+    """A split of one truth of two channels."""
+
+    records = (SimpleNamespace(name="wave", shape=(2, 16, 16)),)
+
+    def __getitem__(self, index):
+        return np.ones((2, 16, 16), np.float32)
+
+
+@pytest.mark.parametrize("images, channels", [(Ones(), 1), (Wave(), 2)])
+def test_planes_are_channels_of_the_measurement_and_no_truth_is_given_any(images, channels):
+    """The forward model sees a truth as it is; an image gets its one channel as a target."""
+    planes = Planes()
+    instrument = Instrument((planes,), None, "truth")
+    sampler = Sampler(images, instrument, Training(patch=(8, 8), batch=3), 0, ("train",), "cpu", True)
+    (batch,) = sampler.batches(0, 1)
+    assert set(planes.shown) == {(8, 8) if channels == 1 else (2, 8, 8)}
+    assert batch.measurement.shape == (3, 2, 8, 8)
+    assert torch.equal(batch.measurement[:, 1], 2 * batch.measurement[:, 0])
+    assert batch.target.shape == (3, channels, 8, 8)
+
+
 def test_one_forward_model_is_told_as_well_and_none_is_none():
     one = Gain(2)
     assert batches((one,), 1)[0].forwards == (one,) * 4

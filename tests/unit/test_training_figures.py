@@ -11,7 +11,7 @@ from reconbench.results import style
 from reconbench.results.drawing import draw_figure
 from reconbench.results.figures import _curves, _phases, learning_curves
 
-COLUMNS = ("step", "learning_rate", "frozen_normalisation", "loss", "validation_error")
+COLUMNS = ("step", "seconds", "learning_rate", "frozen_normalisation", "loss", "validation_error")
 PHASES = [
     {"steps": 60, "learning_rate": 1e-3},
     {"steps": 0, "learning_rate": 1.0},
@@ -25,10 +25,16 @@ def network(title="", phases=PHASES, batch=4):
     return made_up.variant("gaussian", title, training={"phases": phases, "batch": batch})
 
 
-def write_training(root, problem, variant, errors=ERRORS, repetition=1, loss=0.5):
-    """Write training.csv with a validation every 10 steps; no errors stand for a training that failed."""
+def write_training(root, problem, variant, errors=ERRORS, repetition=1, loss=0.5, pace=0.5):
+    """Write training.csv with a validation every 10 steps; no errors stand for a training that failed.
+
+    `pace` is the seconds that a step takes.
+    """
     path = made_up.folder(root, "models", problem, variant, repetition, "all") / "training.csv"
-    lines = [(10 * n, 1e-3 if n <= 6 else 2.5e-4, int(n > 6), loss, error) for n, error in enumerate(errors, start=1)]
+    lines = [
+        (10 * n, 10 * n * pace, 1e-3 if n <= 6 else 2.5e-4, int(n > 6), loss, error)
+        for n, error in enumerate(errors, start=1)
+    ]
     with open(path, "w", newline="") as file:
         csv.writer(file).writerows([COLUMNS, *lines])
     return path
@@ -295,6 +301,66 @@ def test_phases_are_marked_at_their_epochs(tmp_path, monkeypatch):
     assert [list(line.get_xdata()) for line in found[0].lines[1:]] == [[30, 30]]
 
 
+# Seconds, and several trainings of one variant
+
+
+def test_steps_and_seconds_stand_side_by_side(tmp_path, monkeypatch):
+    found = axes_of(monkeypatch)
+    about = {"against": ["step", "seconds"], "label": "MAE"}
+    definition = made_up.figure("learning_curves", {"one": "low"}, ["a", "b"], {}, **about)
+    training = [write_training(tmp_path, "low", name, pace=pace) for name, pace in (("a", 0.5), ("b", 2))]
+    variants, trained_on = {name: network(name) for name in "ab"}, {("low", name): "low" for name in "ab"}
+    _, lines = drawn(definition, variants, trained_on, training, tmp_path / "figure")
+    steps, seconds = found
+    assert [axes.get_xlabel() for axes in found] == ["training step", "seconds of training"]
+    assert [axes.get_ylabel() for axes in found] == ["MAE", ""]
+    assert steps.get_position().y0 == seconds.get_position().y0
+    assert steps.get_position().x1 < seconds.get_position().x0
+    for curves, first, second in ((steps.lines, 1, 1), (seconds.lines, 0.5, 2)):
+        np.testing.assert_allclose(curves[0].get_xdata(), first * np.arange(10, 101, 10))
+        np.testing.assert_allclose(curves[1].get_xdata(), second * np.arange(10, 101, 10))
+    assert (steps.get_xlim(), seconds.get_xlim()) == ((0, 100), (0, 200))
+    # Phases begin at the same steps, and not at the same seconds.
+    assert steps.texts and not seconds.texts
+    # The csv has each value once, with both.
+    assert [(line["step"], line["seconds"]) for line in lines[9::10]] == [("100", "50.0"), ("100", "200.0")]
+    assert len(lines) == 20
+
+
+def test_seconds_alone_need_no_list_and_do_not_count_in_epochs(tmp_path, monkeypatch):
+    found = axes_of(monkeypatch)
+    about = {"against": "seconds", "patches_per_epoch": 8}
+    definition = made_up.figure("learning_curves", {"one": "low"}, ["a"], {}, **about)
+    training = [write_training(tmp_path, "low", "a")]
+    _, lines = drawn(definition, {"a": network("A")}, {("low", "a"): "low"}, training, tmp_path / "figure")
+    (axes,) = found
+    np.testing.assert_allclose(axes.lines[0].get_xdata(), np.arange(5, 51, 5))
+    assert (lines[0]["step"], lines[0]["epoch"], lines[0]["seconds"]) == ("10", "5.0", "5.0")
+
+
+def test_several_trainings_are_thin_and_their_mean_is_thick(tmp_path, monkeypatch):
+    found = axes_of(monkeypatch)
+    definition = made_up.figure("learning_curves", {"one": "low"}, ["a", "b"], {}, against=["step", "seconds"])
+    training = [write_training(tmp_path, "low", "a", ERRORS * n, n, pace=n) for n in (1, 2)]
+    # The third was given up after seven validations.
+    training += [write_training(tmp_path, "low", "a", ERRORS[:7] * 6, 3, pace=3), write_training(tmp_path, "low", "b")]
+    variants, trained_on = {name: network(name) for name in "ab"}, {("low", name): "low" for name in "ab"}
+    drawn(definition, variants, trained_on, training, tmp_path / "figure")
+    for axes, factor in zip(found, (1, 2), strict=True):
+        *single, mean, other = axes.lines[:5]
+        assert all(line.get_linewidth() < other.get_linewidth() < mean.get_linewidth() for line in single)
+        assert {line.get_color() for line in single} == {mean.get_color()} != {other.get_color()}
+        # (1 + 2 + 6) / 3 of the errors, after (1 + 2 + 3) / 3 of the seconds.
+        np.testing.assert_allclose(mean.get_ydata(), 3 * ERRORS[:7])
+        np.testing.assert_allclose(mean.get_xdata(), factor * np.arange(10, 71, 10))
+
+
+def test_trainings_without_a_common_step_have_no_mean():
+    curves = [_curves.curve_of("a", 1, [{"step": n, "learning_rate": 1, "loss": 2}], "loss", 1, 1.0) for n in (1, 2)]
+    places, values = _curves.mean_curve(curves, "step")
+    assert places.size == values.size == 0
+
+
 def test_what_was_not_noted_is_said(tmp_path, monkeypatch):
     texts = written(monkeypatch)
     quantities = {"loss": {}, "distance_from_truth": {}}
@@ -320,6 +386,8 @@ def test_what_was_not_noted_is_said(tmp_path, monkeypatch):
         ({"quantity": {}}, "at least 1 item"),
         ({"quantity": "los"}, "'loss'"),
         ({"quantity": {"loss": {"scal": 2}}}, "quantity.loss.scal"),
+        ({"against": "epoch"}, "'step' or 'seconds'"),
+        ({"against": ["step", "step"]}, "names an axis twice"),
         ({"patches_per_epoch": 0}, "greater than or equal to 1"),
     ],
 )

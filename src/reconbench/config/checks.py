@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from reconbench import catalogue
-from reconbench.config import learning, showing
+from reconbench.config import learning, series, showing
 from reconbench.config.benchmark import Benchmark, LoadedStudy
 from reconbench.config.messages import faults, nearest, unknown
 from reconbench.config.models import ORACLE, SPLITS, Dataset, Figure, ProblemDefinition, Run, Table, Variant
@@ -100,6 +100,7 @@ class Checks:
                 yield from self.of_parameters(
                     (*at, "parameters"), catalogue.get_simulator(dataset.name), dataset.parameters
                 )
+        yield from series.of_series((*at, "series"), dataset)
         try:
             check_splits(dataset.model_dump())
         except UserError as error:
@@ -118,7 +119,12 @@ class Checks:
         if problem.measured is not None and problem.noise is not None:
             yield (*at, "noise"), "measured images have their own noise; leave `noise` out"
         if problem.forward is not None:
-            yield from self.of_reference((*at, "forward"), "forward model", problem.forward, catalogue.forward_models())
+            known = catalogue.forward_models()
+            wrong = list(self.of_reference((*at, "forward"), "forward model", problem.forward, known))
+            yield from wrong
+            if not wrong:
+                params = known[problem.forward.name].Params.model_validate(problem.forward.params)
+                yield from series.of_planes(at, problem, self.datasets.get(problem.measured or ""), params)
         if problem.noise is not None:
             yield from self.of_reference((*at, "noise"), "noise", problem.noise, catalogue.noises())
 

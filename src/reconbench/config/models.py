@@ -41,6 +41,7 @@ ParametersByName = Annotated[
     BeforeValidator(_as_parameters_by_name, json_schema_input_type=dict[str, dict[str, Any]] | list[Name] | Name),
 ]
 Size = Annotated[list[Annotated[int, Field(ge=8)]], Field(min_length=2, max_length=3)]
+Range = Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=2, max_length=2)]
 
 
 class Section(BaseModel):
@@ -58,6 +59,23 @@ class Crop(Section):
     """How many pieces the test split gives, going round its images; by default one an image."""
 
 
+class Series(Section):
+    """The files of one through-focus series, which make one image: its planes are channels, in the order of z."""
+
+    planes: dict[str, Annotated[float, Field(ge=-1, le=1)]] = Field(min_length=1)
+    """File of each plane, to its distance from focus in metres."""
+    reference: OptionalText = None
+    """File recorded without a specimen, by which each plane is divided."""
+    rows: Range | None = None
+    """The rows that are kept, [first, the one after the last]; by default all."""
+    columns: Range | None = None
+    """The columns that are kept, likewise."""
+    registered: bool = True
+    """Shift the planes so that they lie upon the one nearest to focus."""
+    equal_exposure: bool = False
+    """Divide each plane by its mean over the rows and columns kept: the light is conserved, its source may waver."""
+
+
 class Dataset(Section):
     """A named set of truths, split once and for all into train, validation and test."""
 
@@ -73,6 +91,8 @@ class Dataset(Section):
     """Parameters of the simulator."""
     size: Size | None = None
     """Size of simulated images in pixels, (y, x), or of volumes, (z, y, x)."""
+    series: Series | None = None
+    """The files, in the registry's dataset or the folder, that make one image of the name of either."""
     crop: Crop | None = None
     """Cut pieces out of the images of the validation and test splits; training cuts its own."""
     downscale: int = Field(1, ge=1)

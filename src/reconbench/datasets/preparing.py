@@ -1,7 +1,7 @@
 """Make one split of a dataset: read or simulate, scale down, crop, normalise, write."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from reconbench.catalogue import get_simulator
 from reconbench.datasets.reading import read_image
+from reconbench.datasets.series import read_series
 from reconbench.datasets.splits import (
     candidates,
     members,
@@ -40,6 +41,8 @@ class Source:
         OME letters.
     pixel_size : tuple of float or None
         Nanometres, of the spatial axes.
+    notes : dict
+        What the index is to say of it.
     """
 
     name: str
@@ -47,6 +50,7 @@ class Source:
     image: np.ndarray
     axes: str
     pixel_size: tuple[float, ...] | None
+    notes: dict[str, str] = field(default_factory=dict)
 
 
 def prepare(definition: dict, split: str, seed: int, downloads: Path | None, writer: ImageWriter) -> None:
@@ -62,7 +66,8 @@ def prepare(definition: dict, split: str, seed: int, downloads: Path | None, wri
     downloads : Path or None
         The folder with the files of the registry's dataset, as `fetch` left it; None for other sources.
     writer : ImageWriter
-        Takes the images; the column ``source`` names what each was made from.
+        Takes the images; the column ``source`` names what each was made from, ``distances`` where the planes of a
+        series are.
 
     Raises
     ------
@@ -92,7 +97,7 @@ def prepare(definition: dict, split: str, seed: int, downloads: Path | None, wri
                 )
             if definition.get("normalise", "min_max") == "min_max":
                 image = normalised(image)
-            writer.add(name, image, source.axes, source.pixel_size, source=source.name)
+            writer.add(name, image, source.axes, source.pixel_size, source=source.name, **source.notes)
 
 
 def normalised(image: np.ndarray) -> np.ndarray:
@@ -120,6 +125,11 @@ def _folder(definition: dict, downloads: Path | None, writer: ImageWriter) -> Pa
 
 
 def _read(definition: dict, folder: Path, file: str) -> Source:
+    if definition.get("series"):
+        image, distances = read_series(definition["series"], folder)
+        notes = {"distances": " ".join(f"{distance:g}" for distance in distances)}
+        source = Source(file, str(folder), image, "CYX"[-image.ndim :], None, notes)
+        return _with_pixel_size(source, definition.get("pixel_size"))
     image, axes, pixel_size = read_image(folder / file, definition.get("colour", "refuse"))
     source = Source(name_of(file), str(folder / file), image, axes, pixel_size)
     return _with_pixel_size(source, definition.get("pixel_size"))

@@ -63,7 +63,7 @@ def members(definition: dict, candidates: list[str]) -> dict[str, list[str]]:
 
 
 def candidates(definition: dict) -> list[str] | None:
-    """List the files of a dataset, as paths inside it with forward slashes.
+    """List the files of a dataset, as paths inside it with forward slashes; for a series, the one name of its image.
 
     Parameters
     ----------
@@ -77,6 +77,8 @@ def candidates(definition: dict) -> list[str] | None:
     """
     if definition["source"] == "skimage":
         return image_files(skimage_folder())
+    if definition.get("series"):
+        return [definition.get("name") or Path(definition["path"]).name]
     if definition["source"] == "registry":
         files = [entry.file for entry in registered_files(definition["name"])]
         return [file for file in files if PurePosixPath(file).suffix.lower() in SUFFIXES]

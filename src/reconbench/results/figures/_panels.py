@@ -25,6 +25,8 @@ class Panel:
     views: Sequence[np.ndarray]
     status: str = "ok"
     errors: Sequence[str] = ()
+    limits: Sequence[tuple[float, float]] | None = None
+    """For each view the values that are black and white, where they are not those of its strip."""
 
     @property
     def below(self) -> list[str]:
@@ -132,7 +134,8 @@ def _draw_strip(figure: Any, strip: Strip, margin: float, top: float, columns: i
                 if view == len(strip.labels) - 1:
                     axes.set_xlabel("\n".join(panel.below), fontsize=7.5, labelpad=2)
                 if panel.views:
-                    draw_image(axes, panel.views[view], strip.limits[view], strip.squares[view])
+                    limits = (panel.limits or strip.limits)[view]
+                    draw_image(axes, panel.views[view], limits, strip.squares[view])
                 else:
                     axes.text(0.5, 0.5, textwrap.fill(panel.status, LETTERS - 6), ha="center", va="center", fontsize=8)
         bottom -= errors

@@ -74,6 +74,11 @@ def views_of(
     return [whole, cut] if projection == "above" else [cut]
 
 
+def middle_plane(stack: np.ndarray) -> str:
+    """Say which plane of a stack (c, y, x) is seen of it as an image."""
+    return f"plane {len(stack) // 2 + 1} of {len(stack)}"
+
+
 def detail(pixels: np.ndarray, side: int, place: Literal["corner", "detail"]) -> Square:
     """Return the square of an image (y, x) that is enlarged, of those that the enlargement does not cover.
 

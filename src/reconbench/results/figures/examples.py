@@ -10,8 +10,9 @@ from pydantic import Field
 from reconbench.config.models import Figure
 from reconbench.contracts import FigureKind, Parameters
 from reconbench.results import labels
+from reconbench.results.figures._kept import errors_of, kept_names, line_of
 from reconbench.results.figures._panels import Panel, Strip, draw_strips
-from reconbench.results.figures._views import detail, limits_of, views_of
+from reconbench.results.figures._views import detail, limits_of, middle_plane, views_of
 
 if TYPE_CHECKING:
     from reconbench.results.drawing import FigureData
@@ -24,6 +25,8 @@ FIGURE = FigureKind(
     own_variants=True,
 )
 
+# Kinds of problem whose measurement is not an image of what its truth is an image of.
+OF_ANOTHER_QUANTITY = ("phase_retrieval", "diffuse_imaging")
 DEFAULT_METRICS = {
     "psnr": {"title": "", "scale": 1.0, "digits": 1},
     "ssim": {"title": "", "scale": 1.0, "digits": 2},
@@ -57,15 +60,19 @@ class _Shown:
     image: np.ndarray | None
     status: str = "ok"
     errors: Mapping[str, float] = field(default_factory=dict)
+    own_scale: bool = False
+    """Whether it is of another quantity than the others, so that their grey scale would not show it."""
 
 
 def draw(spec: Mapping[str, Any], data: "FigureData") -> tuple[Any, list[dict[str, Any]]]:
     """Draw the images.
 
     All panels of an image have one grey scale, from the smallest to the largest value of the truth (of the
-    measurement where there is none). The truth is shown as it is scored: scaled to the measurement's mean where the
-    problem says so. The enlarged square is framed where it comes from. Of a volume two views stand one below the
-    other, each with a grey scale of its own: the maximum projection along z, and a plane with the enlarged square.
+    measurement where there is none). A measurement of another quantity, intensities for instance that a phase is
+    retrieved from, has one of its own, and of a stack of planes the middle one is seen. The truth is shown as it is
+    scored: scaled to the measurement's mean where the problem says so. The enlarged square is framed where it comes
+    from. Of a volume two views stand one below the other, each with a grey scale of its own: the maximum projection
+    along z, and a plane with the enlarged square.
 
     Parameters
     ----------
@@ -90,7 +97,7 @@ def draw(spec: Mapping[str, Any], data: "FigureData") -> tuple[Any, list[dict[st
     lines: list[dict[str, Any]] = []
     for heading, problem in definition.problems.items():
         variants = definition.variants_of(heading)
-        for name in _names(data, problem, variants)[: params.images]:
+        for name in kept_names(data, problem, variants)[: params.images]:
             shown = list(_shown(spec, data, problem, variants, name))
             first = data.truths.get(problem, {}).get(name) or data.measurements[problem][name]
             title = f"{heading}: {name}" if params.images > 1 else heading
@@ -98,13 +105,9 @@ def draw(spec: Mapping[str, Any], data: "FigureData") -> tuple[Any, list[dict[st
             lines += _lines(problem, name, shown)
     same = " in the same view" if any(len(strip.labels) > 1 for strip in strips) else ""
     footer = f"Black and white are the smallest and largest value of the first image{same}; scale {spec['scale']}."
+    if any(panel.limits for strip in strips for panel in strip.panels):
+        footer += " Inputs have their own smallest and largest value."
     return draw_strips(strips, params.columns, footer), lines
-
-
-def _names(data: "FigureData", problem: str, variants: Sequence[str]) -> list[str]:
-    """Return the images that can be shown: those kept of any variant, or all where every variant failed."""
-    kept = {name for variant in variants for name in data.examples.get((problem, variant), {})}
-    return [name for name in data.measurements[problem] if name in kept or not kept]
 
 
 def _shown(
@@ -119,14 +122,17 @@ def _shown(
     if truth is not None:
         yield _Shown("truth", "", scored_against(truth.load(), measurement, spec["problems"][problem]["target"]))
     identity = next((variant for variant in controls if variant != labels.ORACLE), "")
-    line = _line(data, problem, identity, name) if identity else {}
-    yield _Shown("input", identity, measurement, errors=_errors(line))
+    line = line_of(data, problem, identity, name) if identity else {}
+    other = spec["problems"][problem]["kind"] in OF_ANOTHER_QUANTITY
+    stack = other and measurement.ndim > 2 and len(measurement) > 1
+    title = f"input, {middle_plane(measurement)}" if stack else "input"
+    yield _Shown(title, identity, measurement, errors=errors_of(line), own_scale=other)
     for variant in variants:
         if variant not in controls:
-            line = _line(data, problem, variant, name)
+            line = line_of(data, problem, variant, name)
             kept = data.examples.get((problem, variant), {}).get(name)
             title = labels.variant_title(variant, spec["variants"])
-            yield _Shown(title, variant, kept and kept.load(), line.get("status", "not scored"), _errors(line))
+            yield _Shown(title, variant, kept and kept.load(), line.get("status", "not scored"), errors_of(line))
 
 
 def _strip(spec: Mapping[str, Any], params: Params, title: str, shown: Sequence[_Shown], axes: str) -> Strip:
@@ -139,28 +145,15 @@ def _strip(spec: Mapping[str, Any], params: Params, title: str, shown: Sequence[
         for view, pixels in zip(views, seen, strict=True)
     ]
     displays = _displays(spec, shown)
-    panels = [
-        Panel(
-            title=one.title,
-            views=[] if one.image is None else [view.show(one.image) for view in views],
-            status=one.status,
-            errors=_words(one.errors, displays),
-        )
-        for one in shown
-    ]
-    return Strip(title, [view.label for view in views], panels, limits_of(seen), squares)
-
-
-def _line(data: "FigureData", problem: str, variant: str, name: str) -> dict[str, Any]:
-    """Return the scores of one image in the first repetition, whose estimates are shown."""
-    lines = data.scores.get((problem, variant), [[]])[0]
-    return next((line for line in lines if line["image"] == name), {})
-
-
-def _errors(line: Mapping[str, Any]) -> dict[str, float]:
-    return {
-        key: value for key, value in line.items() if key not in ("image", "status", "seconds") and value is not None
-    }
+    panels = []
+    for one in shown:
+        pixels = [] if one.image is None else [view.show(one.image) for view in views]
+        limits = limits_of(pixels) if one.own_scale else None
+        panels.append(Panel(one.title, pixels, one.status, _words(one.errors, displays), limits))
+    scale = next((one.image for one in shown if one.image is not None and not one.own_scale), first)
+    return Strip(
+        title, [view.label for view in views], panels, limits_of([view.show(scale) for view in views]), squares
+    )
 
 
 def _displays(spec: Mapping[str, Any], shown: Sequence[_Shown]) -> Mapping[str, Mapping[str, Any]]:

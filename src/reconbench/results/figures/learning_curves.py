@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from reconbench.contracts import FigureKind, Parameters
 from reconbench.errors import UserError
 from reconbench.results import labels, style
-from reconbench.results.figures._curves import WORDS, Curve, Panel, Quantity, curve_of, lacking
+from reconbench.results.figures._curves import WORDS, Against, Curve, Panel, Quantity, curve_of, draw_curves, lacking
 from reconbench.results.figures._phases import LETTER, LINE, Mark, draw_marks, marks_of, starts
 from reconbench.training.settings import Phase
 
@@ -30,9 +30,14 @@ LEFT, RIGHT, BELOW, HEADING = 0.8, 0.28, 0.45, 0.28
 NARROW, WIDE = 6, 1000
 
 
+def _as_list(value: Any) -> Any:
+    """Read a name as a list of one."""
+    return [value] if isinstance(value, str) else value
+
+
 def _as_map(value: Any) -> Any:
     """Read a name, or a list of names, as a map without anything to each."""
-    names = [value] if isinstance(value, str) else value
+    names = _as_list(value)
     return {name: {} for name in names} if isinstance(names, list) else value
 
 
@@ -64,6 +69,8 @@ class Params(Parameters):
     """Words at the axis of a single quantity, with the factor and the unit; by default its name."""
     scale: float = 1.0
     """Factor of display of a single quantity, as that of an axis."""
+    against: Annotated[tuple[Against, ...], BeforeValidator(_as_list), Field(min_length=1, max_length=2)] = ("step",)
+    """What stands below the curves: the steps of training, its seconds, or for a list of both a panel with each."""
     patches_per_epoch: int | None = Field(None, ge=1)
     """Patches that are an epoch, as many as the training split has images: the axis then counts epochs, not steps."""
 
@@ -72,6 +79,8 @@ class Params(Parameters):
         beside = (self.label, self.scale) != ("", 1.0)
         if beside and (len(self.quantity) > 1 or Axis() not in self.quantity.values()):
             raise ValueError("`label` and `scale` are those of a single quantity; give each its own under `quantity`")
+        if len(set(self.against)) < len(self.against):
+            raise ValueError("`against` names an axis twice; give `step`, `seconds` or both")
         if any(axis.scale == 0 for axis in self.axes.values()):
             raise ValueError("a `scale` of 0 would show nothing; give the factor of display")
         return self
@@ -87,10 +96,11 @@ class Params(Parameters):
 def draw(spec: Mapping[str, Any], data: "FigureData") -> tuple[Any, list[dict[str, Any]]]:
     """Draw the panels.
 
-    The axis of a quantity is logarithmic, unless one of its values or its factor of display is not positive. Where all
-    curves of a panel were trained in the same phases, a mark says where each begins, with its learning rate and
-    whether batch normalisation is frozen. A training that starts from trained weights begins at a step 0 of its own. A
-    line under the figure names the variants without a curve.
+    Several trainings of a variant are thin curves, and their mean a thick one. The axis of a quantity is logarithmic,
+    unless one of its values or its factor of display is not positive. Where all curves of a panel were trained in the
+    same phases, a mark says where each begins, with its learning rate and whether batch normalisation is frozen. A
+    training that starts from trained weights begins at a step 0 of its own. A line under the figure names the variants
+    without a curve.
 
     Parameters
     ----------
@@ -145,7 +155,9 @@ def draw(spec: Mapping[str, Any], data: "FigureData") -> tuple[Any, list[dict[st
     if together:
         style.draw_legend(figure, _legend(panels), (LEFT, top), width - LEFT)
     figure.text(0.06 / width, 0.06 / height, "\n".join(footer), color=style.MUTED, fontsize=7.5)
-    return figure, [line for panel in panels for line in _lines(spec, panel, params)]
+    # Panels that show the same values against something else add none to the csv.
+    told = [panel for panel in panels if panel.against == params.against[0]]
+    return figure, [line for panel in told for line in _lines(spec, panel, params)]
 
 
 def faults(variants: Sequence[str], params: Params) -> Iterator[str]:
@@ -170,12 +182,22 @@ def _panels(spec: Mapping[str, Any], data: "FigureData", params: Params) -> list
             styles = style.line_styles(variants, set())
             for quantity in params.axes:
                 curves = [
-                    curve_of(variant, training, lines, quantity, params.smoothing, _unit(spec, variant, params))
+                    curve_of(
+                        variant,
+                        training,
+                        lines,
+                        quantity,
+                        params.smoothing,
+                        _unit(spec, variant, params),
+                        params.against,
+                    )
                     for variant in variants
                     for training, lines in enumerate(data.training.get((problem, variant), [[]]), start=1)
                 ]
-                begun = _shared_starts(spec, curves, params)
-                panels.append(Panel(heading, problem, quantity, titles, styles, curves, begun))
+                for against in params.against:
+                    # A phase begins after the same steps of every training, and not after the same seconds.
+                    begun = _shared_starts(spec, curves, params) if against == "step" else []
+                    panels.append(Panel(heading, problem, quantity, against, titles, styles, curves, begun))
     return panels
 
 
@@ -216,16 +238,11 @@ def _draw_panel(axes: Any, panel: Panel, params: Params) -> None:
     from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
     scale = params.axes[panel.quantity].scale
-    for curve in panel.drawn:
-        colour, dashes = panel.styles[curve.variant]
-        if params.smoothing > 1:
-            axes.plot(curve.places, curve.values * scale, color=colour, linewidth=0.6, alpha=0.25)
-        marker = "o" if curve.steps.size == 1 else None
-        line = {"color": colour, "linestyle": style.dashed(dashes), "marker": marker}
-        axes.plot(curve.places, curve.smoothed * scale, **line, linewidth=1.4, markersize=3, zorder=3)
+    draw_curves(axes, panel, params.smoothing, scale)
     draw_marks(axes, _marks(panel), panel.last, HEIGHT)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.set(xlim=(0, panel.last), xlabel="epoch" if params.patches_per_epoch else "training step")
+    steps = "epoch" if params.patches_per_epoch else "training step"
+    axes.set(xlim=(0, panel.last), xlabel=steps if panel.against == "step" else "seconds of training")
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=panel.last > 1))
     axes.xaxis.set_major_formatter(
         FuncFormatter(lambda value, _: style.thousands(value) if value >= 1 else f"{value:g}")
@@ -245,8 +262,11 @@ def _footer(spec: Mapping[str, Any], panels: Sequence[Panel], params: Params) ->
     """Say what is drawn, at which scale, what was trained on another problem, and which variants have no curve."""
     titles = {variant: title for panel in panels for variant, title in panel.titles.items()}
     sentences = [f"Scale {spec['scale']}."]
-    if any(curve.training > 1 for panel in panels for curve in panel.drawn):
-        sentences.append("Each training has a curve: one a repetition, or one an image that has a network of its own.")
+    if any(len(panel.drawn_of(variant)) > 1 for panel in panels for variant in titles):
+        sentences.append(
+            "Each training has a thin curve: one a repetition, or one an image that has a network of its own."
+        )
+        sentences.append("The thick curves are their means.")
     if params.smoothing > 1:
         sentences.append(f"Means of {params.smoothing} validations each, the single ones faint behind.")
     begun = " ".join(words for panel in panels for _, words in panel.starts)
@@ -265,8 +285,8 @@ def _footer(spec: Mapping[str, Any], panels: Sequence[Panel], params: Params) ->
 def _lines(spec: Mapping[str, Any], panel: Panel, params: Params) -> Iterator[dict[str, Any]]:
     """Give the lines of the csv, one a value, and one without numbers for a training that has none."""
     trained_on = {(row["problem"], row["variant"]): row["trained_on"] for row in spec["rows"]}
-    epoch = ("epoch",) if params.patches_per_epoch else ()
-    names = ("step", *epoch, "value", "smoothed", "learning_rate")
+    further = [*(["epoch"] if params.patches_per_epoch else []), *(["seconds"] if "seconds" in params.against else [])]
+    names = ("step", *further, "value", "smoothed", "learning_rate")
     for curve in panel.curves:
         about = {
             "panel": panel.heading,
@@ -281,7 +301,7 @@ def _lines(spec: Mapping[str, Any], panel: Panel, params: Params) -> Iterator[di
             yield {**about, **dict.fromkeys(names, "")}
         columns = (
             curve.steps.astype(int),
-            *([curve.places] if epoch else []),
+            *(curve.places["step" if name == "epoch" else "seconds"] for name in further),
             curve.values,
             curve.smoothed,
             curve.rates,
