@@ -17,6 +17,11 @@ from reconbench.contracts import Method, NotToldError, Problem
 METHODS = catalogue.methods()
 UNTRAINED = {name: module for name, module in METHODS.items() if module.METHOD.trained_on is None}
 SIZE = 40
+# What a phase is retrieved from: planes on both sides of focus, unless the method is made for another instrument.
+INSTRUMENTS = {
+    "inverse_laplacian": ("intensity_gradient", {}),
+    "ctf_single": ("through_focus", {"distances": (52e-6,)}),
+}
 LIGHT_IMPORTS = ("numpy", "pydantic", "reconbench.contracts", "reconbench.errors", "reconbench.training.settings")
 
 
@@ -37,8 +42,8 @@ def truth():
     return image.astype(np.float32)
 
 
-def example(kind, told):
-    """Return a measurement of a kind and the problem that goes with it."""
+def example(kind, told, name):
+    """Return a measurement of a kind and the problem that goes with it, for a method."""
     source = np.random.default_rng(0)
     clean, forward = truth(), None
     if kind == "deconvolution":
@@ -46,7 +51,13 @@ def example(kind, told):
         blur = catalogue.get_forward_model("ssi_blur")
         forward = blur.build(blur.Params())
         clean = forward(torch.from_numpy(clean)).numpy()
-    if kind in ("phase_retrieval", "diffuse_imaging"):
+    if kind in ("phase_retrieval", "plane_prediction"):
+        torch = pytest.importorskip("torch")
+        instrument, params = INSTRUMENTS.get(name, ("through_focus", {}))
+        optics = catalogue.get_forward_model(instrument)
+        forward = optics.build(optics.Params(**params))
+        clean = forward(torch.from_numpy(clean)).numpy()
+    if kind == "diffuse_imaging":
         clean = np.stack([clean] * 3)
     dose = 200.0
     measurement = (source.poisson(dose * np.clip(clean, 0, None)) / dose).astype(np.float32)
@@ -94,7 +105,7 @@ def restored(name, kind):
     module = METHODS[name]
     results = []
     for params in parameter_sets(module):
-        measurement, problem = example(kind, module.METHOD.told)
+        measurement, problem = example(kind, module.METHOD.told, name)
         measurement.flags.writeable = False  # Whoever writes into it raises.
         estimate = module.restore(measurement, problem, params, "cpu")
         results.append((params, measurement, estimate, problem.asked))
@@ -103,7 +114,7 @@ def restored(name, kind):
 
 @pytest.mark.parametrize(("name", "kind"), CASES)
 def test_restore_gives_a_finite_float32_image_and_leaves_the_measurement(name, kind):
-    untouched, _ = example(kind, METHODS[name].METHOD.told)
+    untouched, _ = example(kind, METHODS[name].METHOD.told, name)
     for params, measurement, estimate, _ in restored(name, kind):
         assert isinstance(estimate, np.ndarray)
         assert estimate.dtype == np.float32
@@ -117,7 +128,7 @@ def test_restore_gives_a_finite_float32_image_and_leaves_the_measurement(name, k
 @pytest.mark.parametrize(("name", "kind"), CASES)
 def test_same_input_gives_the_same_bits_whatever_the_global_random_state(name, kind):
     module = METHODS[name]
-    measurement, problem = example(kind, module.METHOD.told)
+    measurement, problem = example(kind, module.METHOD.told, name)
     _, _, first, _ = restored(name, kind)[0]
     np.random.seed(1)  # noqa: NPY002 - the point is that nobody reads the global state
     second = module.restore(measurement, problem, module.Params(), "cpu")
@@ -133,7 +144,7 @@ def test_told_lists_exactly_what_is_asked(name, kind):
 @pytest.mark.parametrize(("name", "kind"), [case for case in CASES if UNTRAINED[case.values[0]].METHOD.told])
 def test_a_method_that_is_told_nothing_fails_clearly(name, kind):
     module = METHODS[name]
-    measurement, problem = example(kind, frozenset())
+    measurement, problem = example(kind, frozenset(), name)
     if not module.METHOD.told - {"kind of noise"}:
         pytest.skip("the kind of noise is not asked for")
     with pytest.raises(NotToldError, match=r"METHOD\.told does not list"):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from reconbench.catalogue import get_method
+from reconbench.catalogue import figure_kinds, get_method
 from reconbench.config.sources import merged
 
 MODEL = "results/tiny/models/em_low/dncnn/1/all/run.json"
@@ -38,6 +38,10 @@ class Counted:
                 self.trained.update(jobs if self.trained_on(variant) == "measurement" else ())
         for problem, variant in self.shown():
             self.add_learned(problem, variant, range(1))
+        for figure in study["figures"].values():
+            if "truths" in figure_kinds()[figure["kind"]].FIGURE.reads:
+                datasets = {study["problems"][problem]["dataset"] for problem in figure["problems"].values()}
+                self.prepared.update((dataset, "test") for dataset in datasets)
         self.timed = {name for name, figure in study["figures"].items() if figure["kind"] == "psf_convolution_speed"}
 
     def shown(self) -> Iterator[tuple[str, str]]:

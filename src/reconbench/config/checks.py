@@ -239,7 +239,7 @@ class Checks:
         if not wrong and hasattr(kinds[figure.kind], "faults"):
             params = kinds[figure.kind].Params.model_validate(figure.params)
             yield from (((*at, "params"), fault) for fault in kinds[figure.kind].faults(figure.variants, params))
-        scored = kinds[figure.kind].FIGURE.reads != {"training"}
+        scored = not kinds[figure.kind].FIGURE.reads.isdisjoint({"scores", "examples", "errors"})
         for heading, problem in figure.problems.items():
             yield from self.of_pairs(at, {heading: problem}, figure.variants_of(heading), figure.metrics, scored)
 

@@ -72,8 +72,6 @@ class Series(Section):
     """The columns that are kept, likewise."""
     registered: bool = True
     """Shift the planes so that they lie upon the one nearest to focus."""
-    equal_exposure: bool = False
-    """Divide each plane by its mean over the rows and columns kept: the light is conserved, its source may waver."""
 
 
 class Dataset(Section):
@@ -350,7 +348,7 @@ class StudyFile(Study):
 class Configuration(Study):
     """config.yaml: what to run, and datasets, problems and variants of your own, in the form of a study."""
 
-    studies: Texts = ["em_denoising", "deconvolution", "trainable_wiener"]
+    studies: Texts = ["em_denoising", "deconvolution", "trainable_wiener", "phase_retrieval"]
     """Studies to run: names in workflow/studies, or paths of YAML files."""
     scale: Literal["tiny", "small", "paper"] = "small"
     """How much of it: `tiny` for tests, `small` for a laptop, `paper` as published."""

@@ -44,7 +44,7 @@ class FocalStack:
     distances : ndarray
         In metres, float64, shape (c,), all different.
     forward : ForwardModel
-        That made them; has `wavenumber` (radians per metre), `pixel_size` (metres), `phase_range` (radians), `object`.
+        What made them. Has `wavenumber` (radians per metre), `pixel_size` (metres), `phase_range` (radians), `object`.
     """
 
     planes: np.ndarray
@@ -164,7 +164,7 @@ def solve_transport(grid: PeriodicGrid | EvenGrid, source, inverse, intensity: n
         Radians, shape (y, x); its mean is 0.
     """
     if isinstance(intensity, float):
-        return grid.inverse(inverse * source) / intensity
+        return grid.inverse(inverse * source).div_(intensity)
     bright = grid.tensor(intensity.clip(min=LEAST_INTENSITY * intensity.mean()))
     field = [part / bright for part in grid.gradient(inverse * source)]
     return grid.inverse(-inverse * grid.divergence(field))

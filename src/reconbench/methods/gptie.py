@@ -39,7 +39,8 @@ class Params(TransportParameters):
     """Number of rings of spatial frequency, each with a regression of its own; the first is the mean alone. Published:
     50."""
     noise: float = Field(default=1e-9, gt=0, le=1)
-    """Variance of the noise over that of the signal, in the regression; a pure number. Published: 1e-9."""
+    """Variance of the noise over that of the signal, in the regression; a pure number. Published: 1e-9. What changes
+    less than its root from the first plane to the last is taken for noise, low frequencies between near planes too."""
 
 
 def restore(measurement: np.ndarray, problem: Problem, params: Params, device: str) -> np.ndarray:
