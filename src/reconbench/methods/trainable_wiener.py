@@ -11,7 +11,7 @@ from reconbench.training import settings
 
 METHOD = Method(
     name="trainable_wiener",
-    title="Trainable Wiener filter, {number} kernels",
+    title="trainable Wiener filter, {number} kernels",
     reference="A. Moskalev, Trainable Regularization for Wiener Deconvolution, MSc defence, Skoltech (2019)",
     doi="",
     kinds=frozenset({"deconvolution"}),
