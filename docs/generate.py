@@ -23,6 +23,7 @@ SECTIONS = [
     (models.StudyFile, "Only in workflow/studies/*.yaml"),
     (models.Study, "In both"),
     (models.Dataset, "datasets"),
+    (models.Series, "datasets: series"),
     (models.Crop, "datasets: crop"),
     (models.ProblemDefinition, "problems"),
     (models.Reference, "problems: forward and noise"),

@@ -21,6 +21,7 @@ SIZE = 40
 INSTRUMENTS = {
     "inverse_laplacian": ("intensity_gradient", {}),
     "ctf_single": ("through_focus", {"distances": (52e-6,)}),
+    "predicted_plane": ("left_out_plane", {}),
 }
 LIGHT_IMPORTS = ("numpy", "pydantic", "reconbench.contracts", "reconbench.errors", "reconbench.training.settings")
 

@@ -147,7 +147,9 @@ def _simulated(definition: dict, split: str, index: int, address: tuple) -> Sour
         ) from error
     name = f"{definition['name']}_{split}_{index:04d}"
     image = simulator.simulate(generator(*address, name), tuple(definition["size"]), params)
-    source = Source(name, name, image, "ZYX"[-image.ndim :], None)
+    spatial = len(definition["size"])
+    axes = "C" * (image.ndim - spatial) + "ZYX"[-spatial:]
+    source = Source(name, name, image, axes, None)
     return _with_pixel_size(source, definition.get("pixel_size"))
 
 

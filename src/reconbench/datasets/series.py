@@ -28,7 +28,7 @@ def read_series(series: Mapping[str, Any], folder: Path) -> tuple[np.ndarray, tu
     ----------
     series : mapping
         `planes` (from file to distance from focus in metres), `reference` (a file, or None), `rows` and `columns` (the
-        first, and the one after the last, or None), `registered`, `equal_exposure`.
+        first, and the one after the last, or None), `registered`.
     folder : Path
         That the files are in.
 
@@ -57,8 +57,6 @@ def read_series(series: Mapping[str, Any], folder: Path) -> tuple[np.ndarray, tu
     if series["registered"] and len(planes) > 1:
         planes = registered(planes, distances, window)
     image = np.stack([plane[window] for plane in planes])
-    if series["equal_exposure"]:
-        image = image / image.mean(axis=(1, 2), dtype=np.float64, keepdims=True)
     return (image if len(image) > 1 else image[0]).astype(np.float32), distances
 
 
@@ -67,7 +65,10 @@ def registered(
 ) -> list[np.ndarray]:
     """Shift planes so that they lie upon the one nearest to focus.
 
-    Neighbours in z differ least, so each is held against the next, and their shifts are added up.
+    Neighbours in z differ least, so each plane is held against the next, and their shifts are added up. At focus a
+    phase makes no contrast, and what absorbs need not look like it. So the plane there is passed over, and is itself
+    held against its two neighbours, registered and interpolated in z: their contrasts by the phase are opposite and
+    cancel, and what absorbs is left.
 
     Parameters
     ----------
@@ -83,16 +84,25 @@ def registered(
     list of ndarray
         The planes, moved by cubic splines; beyond an edge its pixels are repeated.
     """
-    from scipy.ndimage import shift
+    focus = int(np.argmin(np.abs(distances)))
+    inner = 0 < focus < len(planes) - 1
+    chain = [number for number in range(len(planes)) if not (inner and number == focus)]
+    places = np.zeros((len(planes), 2))
+    for near, far in zip(chain, chain[1:], strict=False):
+        places[far] = places[near] + displacement(planes[near][window], planes[far][window])
+    if inner:
+        below, above = planes[focus - 1], moved(planes[focus + 1], places[focus - 1] - places[focus + 1])
+        share = (distances[focus] - distances[focus - 1]) / (distances[focus + 1] - distances[focus - 1])
+        between = below + share * (above - below)
+        places[focus] = places[focus - 1] + displacement(between[window], planes[focus][window])
+    return [moved(plane, places[focus] - place) for plane, place in zip(planes, places, strict=True)]
 
-    pairs = zip(planes, planes[1:], strict=False)
-    steps = [displacement(first[window], second[window]) for first, second in pairs]
-    places = np.vstack([np.zeros((1, 2)), np.cumsum(steps, axis=0)])
-    places = places - places[int(np.argmin(np.abs(distances)))]
-    return [
-        shift(plane, -place, order=3, mode="nearest") if place.any() else plane
-        for plane, place in zip(planes, places, strict=True)
-    ]
+
+def moved(plane: np.ndarray, shift: np.ndarray) -> np.ndarray:
+    """Return a plane moved by so many pixels along y and x."""
+    from scipy import ndimage
+
+    return ndimage.shift(plane, shift, order=3, mode="nearest") if np.any(shift) else plane
 
 
 def displacement(first: np.ndarray, second: np.ndarray) -> np.ndarray:

@@ -1,0 +1,41 @@
+"""Simulated cells as the wave of light behind them: what they absorb, and how much they delay it.
+
+The cells are those of `phase_objects`. Where the phase is larger there is more that absorbs, and all absorbs alike.
+"""
+
+import numpy as np
+from pydantic import Field
+
+from reconbench.datasets.simulators import phase_objects
+
+
+class Params(phase_objects.Params):
+    """What the cells are like."""
+
+    absorption: float = Field(0.1, ge=0, lt=1)
+    """Share of the amplitude that is lost where the phase is largest."""
+
+
+def simulate(generator: np.random.Generator, size: tuple[int, int], params: Params) -> np.ndarray:
+    """Return the wave behind simulated cells.
+
+    Parameters
+    ----------
+    generator : numpy.random.Generator
+    size : tuple of int
+        Shape (y, x) in pixels.
+    params : Params
+
+    Returns
+    -------
+    ndarray of float32
+        Shape (2, y, x): the amplitude, 1 in the bare medium, and the phase from 0, the bare medium, to 1, the largest
+        of the image.
+
+    Raises
+    ------
+    UserError
+        As `phase_objects.simulate` does.
+    """
+    phase = phase_objects.simulate(generator, size, params)
+    return np.stack([1 - np.float32(params.absorption) * phase, phase])
