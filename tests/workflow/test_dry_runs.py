@@ -62,7 +62,8 @@ class Counted:
     def add_scored(self, problem: str, variant: str, parts: list) -> None:
         self.scored.update(parts)
         self.restored.update(parts if variant != "oracle" else ())
-        self.prepared.add((self.study["problems"][problem]["dataset"], "test"))
+        definition = self.study["problems"][problem]
+        self.prepared.update((definition[key], "test") for key in ("dataset", "measured") if key in definition)
         self.measured.add((problem, "test"))
 
     def add_learned(self, problem: str, variant: str, repetitions: range) -> None:

@@ -11,6 +11,8 @@ import pytest
 import yaml
 from snakemake_checkout import counted
 
+from reconbench.config.sources import merged
+
 # What is trained at this scale, and which estimates are made with it.
 DNCNN = {("em_low", "dncnn")}
 ATROUS_LOW = {("em_low", "atrous_low")}
@@ -23,6 +25,10 @@ BY_ATROUS |= {("em_speed", "speed_batch_1")}
 SIAMESE = {("single_2d", name) for name in ("noise2self_2d", "noise2same_2d", "noise2same_d_2d_bounded")}
 SIAMESE |= {("single_3d", "noise2same_3d")}
 SINGLE = SIAMESE | {("single_2d", "ssi_2d_square")}
+WIENER = {("wiener_2d_1_percent", "trainable_wiener_2d"), ("wiener_3d_1_percent", "trainable_wiener_3d")}
+PHASE = {("phase_gradient", "multi_scale"), ("phase_gradient", "mean_of_phases")}
+# Shown for its kernels, and restored by nothing.
+TOY = {("wiener_toy", "trainable_wiener_toy")}
 CHANGED = "CHANGED = 1\n\n\n"
 
 
@@ -48,7 +54,8 @@ def announced(said: str) -> tuple[set, set]:
 
 def test_everything_is_there(finished):
     results = finished.folder / "results"
-    studies = [yaml.safe_load(path.read_text()) for path in (finished.folder / "workflow/studies").glob("*.yaml")]
+    shipped = [yaml.safe_load(path.read_text()) for path in (finished.folder / "workflow/studies").glob("*.yaml")]
+    studies = [merged(study, study["scales"]["tiny"]) for study in shipped]
     for part, suffixes in {"tables": ("csv", "md", "tex", "html"), "figures": ("svg", "png", "csv")}.items():
         for name in [name for study in studies for name in study[part]]:
             for suffix in (*suffixes, "provenance.json"):
@@ -65,7 +72,9 @@ def test_every_method_ran(finished):
 def test_every_training_ended_and_left_no_checkpoint(finished):
     models = finished.folder / "results/tiny/models"
     weights = sorted(models.rglob("weights.pt"))
-    assert {tuple(path.relative_to(models).parts[:2]) for path in weights} == DNCNN | ATROUS | SINGLE
+    assert {
+        tuple(path.relative_to(models).parts[:2]) for path in weights
+    } == DNCNN | ATROUS | SINGLE | WIENER | PHASE | TOY
     for path in weights:
         run = json.loads(path.with_name("run.json").read_text())
         steps = sum(phase["steps"] for phase in run["spec"]["params"]["training"]["phases"])
@@ -125,8 +134,8 @@ EDITS_OF_TRAINING = {
         "src/reconbench/training/loop.py",
         "class _Loop",
         f"{CHANGED}class _Loop",
-        DNCNN | ATROUS | SINGLE,
-        DNCNN | BY_ATROUS | SINGLE,
+        DNCNN | ATROUS | SINGLE | WIENER | PHASE | TOY,
+        DNCNN | BY_ATROUS | SINGLE | WIENER | PHASE,
     ),
     "a loss": (
         "src/reconbench/training/siamese.py",
@@ -164,10 +173,10 @@ def test_editing_a_metric_scores_again_and_restores_nothing(finished):
 
 
 def test_editing_a_kind_of_figure_draws_its_figures(finished):
-    """One figure of distributions, three of learning curves; nothing is trained or restored again."""
+    """One figure of distributions, five of learning curves; nothing is trained or restored again."""
     kinds = [f"src/reconbench/results/figures/{kind}.py" for kind in ("kde", "learning_curves")]
     with edited(finished, *((path, "def draw(", f"{CHANGED}def draw(") for path in kinds)):
-        assert finished.jobs() == {"figure": 4, "report": 1, "all": 1}
+        assert finished.jobs() == {"figure": 6, "report": 1, "all": 1}
 
 
 def test_a_table_by_name_is_made_again_alone(finished):
