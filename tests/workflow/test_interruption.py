@@ -7,7 +7,7 @@ import time
 
 from snakemake_checkout import SNAKEMAKE
 
-ARGUMENTS = ["--config", "scale=tiny", "--", "results/tiny/scores/em_low/gaussian_tuned/1/001-of-001/scores.csv"]
+ARGUMENTS = ["--config", "scale=tiny", "--", "results/tiny/scores/em_low/median_tuned/1/001-of-001/scores.csv"]
 
 
 def scores(folder) -> list[str]:
