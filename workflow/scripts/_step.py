@@ -94,15 +94,14 @@ def _run(work: Callable[[Step], None], step: Step, gpu: int, failed: Callable[[S
     try:
         with lease(gpu, step.threads) as device:
             work(replace(step, device=device))
-    except NotApplicableError as error:
-        if failed is None:
-            raise
-        from reconbench.results.provenance import NOT_APPLICABLE
-
-        # No failure: the table says so, whatever `on_error` is.
-        print(f"{NOT_APPLICABLE}: {error}", file=sys.stderr)
-        failed(step, NOT_APPLICABLE)
     except UserError as error:
+        if failed is not None and isinstance(error, NotApplicableError):
+            from reconbench.results.provenance import NOT_APPLICABLE
+
+            # No failure: the table says so, whatever `on_error` is.
+            print(f"{NOT_APPLICABLE}: {error}", file=sys.stderr)
+            failed(step, NOT_APPLICABLE)
+            return
         note(error)
         print(f"error: {error}", file=sys.stderr)
         sys.exit(FAILED)

@@ -4,6 +4,7 @@ Lengths are metres, angles and phases radians. Spatial frequencies q are radians
 """
 
 import math
+from abc import ABC, abstractmethod
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -41,7 +42,7 @@ class Optics(Parameters):
         return 2 * math.pi * self.refractive_index / self.wavelength
 
 
-class WaveModel:
+class WaveModel(ABC):
     """The planes that are recorded of a wave behind an object, each after a transfer function of its own.
 
     Takes a truth of shape (..., y, x), or (..., 2, y, x) for an object that is a wave, and gives (..., planes, y, x).
@@ -193,13 +194,13 @@ class WaveModel:
             self._kept[position] = transfer
         return transfer
 
+    @abstractmethod
     def _distance(self, position: float) -> float:
         """Return how far away a plane is, in metres."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _transfer_function(self, q_y, q_x, position: float):
         """Return the transfer function to a plane as complex128, given frequencies that broadcast."""
-        raise NotImplementedError
 
     def _record(self, spectrum, position: float):
         """Return the intensity or the amplitude in a plane, given the Fourier transform of the wave."""
