@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 from scipy.special import j0, j1
+from ssi_kernel import QUADRANT
 
 torch = pytest.importorskip("torch")
-from ssi_kernel import QUADRANT
 
 from reconbench.forward import _point_spread, born_wolf, gibson_lanni, richards_wolf  # noqa: E402
 
