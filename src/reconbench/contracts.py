@@ -78,6 +78,8 @@ class Method:
         What a learned method is trained on.
     also : tuple of str
         Modules that it loads by string, which reading its imports cannot find.
+    sequences : bool
+        Whether it takes a sequence (t, y, x) as a whole. Others are given its frames one by one.
     """
 
     name: str
@@ -90,6 +92,7 @@ class Method:
     gpu: int = 0
     trained_on: Literal["truth", "measurement"] | None = None
     also: tuple[str, ...] = ()
+    sequences: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

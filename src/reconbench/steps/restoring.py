@@ -90,19 +90,25 @@ class Restorer:
         }
 
     def restore(self, measurement: np.ndarray, record: ImageRecord) -> np.ndarray:
-        """Return the estimate of one measurement.
+        """Return the estimate of one measurement; that of a sequence frame by frame, unless the method takes sequences.
 
         Raises
         ------
         UserError
             If the estimate is not a float32 image of finite values.
         """
-        estimate = self.method.restore(measurement, self.problem(record), self.params, self.device, *self.trained)
+        problem = self.problem(record)
+        if record.axes.startswith("T") and not self.method.METHOD.sequences:
+            return np.stack([self._restored(frame, problem, record.name) for frame in measurement])
+        return self._restored(measurement, problem, record.name)
+
+    def _restored(self, measurement: np.ndarray, problem: Problem, image: str) -> np.ndarray:
+        estimate = self.method.restore(measurement, problem, self.params, self.device, *self.trained)
         name = self.method.METHOD.name
         if not isinstance(estimate, np.ndarray) or estimate.dtype != np.float32:
-            raise UserError(f"method '{name}' gave {_kind_of(estimate)} for image '{record.name}', not a float32 array")
+            raise UserError(f"method '{name}' gave {_kind_of(estimate)} for image '{image}', not a float32 array")
         if not np.isfinite(estimate).all():
-            raise UserError(f"method '{name}' gave values that are not finite for image '{record.name}'")
+            raise UserError(f"method '{name}' gave values that are not finite for image '{image}'")
         return estimate
 
 
