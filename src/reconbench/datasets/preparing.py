@@ -1,4 +1,4 @@
-"""Make one split of a dataset: read or simulate, scale down, crop, normalise, write."""
+"""Make one split of a dataset: read or simulate, scale down, resize, crop, normalise, write."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -8,7 +8,11 @@ import numpy as np
 from pydantic import ValidationError
 
 from reconbench.catalogue import get_simulator
-from reconbench.datasets.reading import read_image
+from reconbench.datasets.complex_fields import read_complex_field
+from reconbench.datasets.films import read_frames
+from reconbench.datasets.frames import frames, name_of_frame
+from reconbench.datasets.reading import Colour, checked, read_image
+from reconbench.datasets.resampling import averaged, resized
 from reconbench.datasets.series import read_series
 from reconbench.datasets.splits import (
     candidates,
@@ -67,7 +71,7 @@ def prepare(definition: dict, split: str, seed: int, downloads: Path | None, wri
         The folder with the files of the registry's dataset, as `fetch` left it; None for other sources.
     writer : ImageWriter
         Takes the images; the column ``source`` names what each was made from, ``distances`` where the planes of a
-        series are.
+        series are, ``seconds`` when a frame of a film is shown.
 
     Raises
     ------
@@ -78,16 +82,13 @@ def prepare(definition: dict, split: str, seed: int, downloads: Path | None, wri
         # Training draws its own patches, anew at each step.
         definition = {**definition, "crop": None}
     folder = None if definition["source"] == "simulated" else _folder(definition, downloads, writer)
-    files = [] if folder is None else members(definition, candidates(definition))[split]
-    number = simulated_number(definition, split) if folder is None else len(files)
-    pieces = number_of_pieces(definition, split, number)
     address = (seed, "prepare", definition.get("name") or definition["source"], split)
-    for index in progress(range(min(number, pieces)), f"prepare {split}"):
-        if folder is None:
-            source = _simulated(definition, split, index, address)
-        else:
-            source = _read(definition, folder, files[index])
+    number, sources = _sources(definition, split, folder, address)
+    pieces = number_of_pieces(definition, split, number)
+    wanted = progress(range(min(number, pieces)), f"prepare {split}")
+    for index, source in zip(wanted, sources, strict=False):
         source = _scaled_down(source, definition.get("downscale") or 1)
+        source = _resized(source, definition.get("resize"))
         for crop in range(index, pieces, number):
             name = source.name if pieces <= number else f"{source.name}_{crop // number:03d}"
             image = _cropped(source, definition, (*address, name))
@@ -124,14 +125,43 @@ def _folder(definition: dict, downloads: Path | None, writer: ImageWriter) -> Pa
     return folder
 
 
+def _sources(definition: dict, split: str, folder: Path | None, address: tuple) -> tuple[int, Iterator[Source]]:
+    """Return how many images a split is made of, and give them one after the other."""
+    if folder is None:
+        number = simulated_number(definition, split)
+        return number, (_simulated(definition, split, index, address) for index in range(number))
+    if definition.get("film"):
+        shown = frames(definition, split)
+        return len(shown), _frames(definition, folder, shown)
+    files = members(definition, candidates(definition))[split]
+    return len(files), (_read(definition, folder, file) for file in files)
+
+
+def _frames(definition: dict, folder: Path, shown: list[int]) -> Iterator[Source]:
+    file, rate = definition["film"]["file"], definition["film"]["frames_per_second"]
+    for frame, raw in zip(shown, read_frames(folder / file, shown, rate), strict=True):
+        place = f"{folder / file} at {frame / rate:g} s"
+        image, axes = checked(place, raw, "YXS", *_values(definition))
+        source = Source(name_of_frame(file, frame), place, image, axes, None, {"seconds": f"{frame / rate:g}"})
+        yield _with_pixel_size(source, definition.get("pixel_size"))
+
+
+def _values(definition: dict) -> tuple[Colour, bool]:
+    """Return what is done with colour, and whether values are set against the range of their type."""
+    return definition.get("colour", "refuse"), definition.get("normalise") == "full_range"
+
+
 def _read(definition: dict, folder: Path, file: str) -> Source:
     if definition.get("series"):
         image, distances = read_series(definition["series"], folder)
         notes = {"distances": " ".join(f"{distance:g}" for distance in distances)}
         source = Source(file, str(folder), image, "CYX"[-image.ndim :], None, notes)
         return _with_pixel_size(source, definition.get("pixel_size"))
-    image, axes, pixel_size = read_image(folder / file, definition.get("colour", "refuse"))
-    source = Source(name_of(file), str(folder / file), image, axes, pixel_size)
+    if definition.get("field"):
+        source = Source(file, str(folder), read_complex_field(definition["field"], folder), "CYX", None)
+        return _with_pixel_size(source, definition.get("pixel_size"))
+    image, axes, pixel_size = read_image(folder / file, *_values(definition))
+    source = Source(name_of(file, definition.get("files")), str(folder / file), image, axes, pixel_size)
     return _with_pixel_size(source, definition.get("pixel_size"))
 
 
@@ -148,7 +178,7 @@ def _simulated(definition: dict, split: str, index: int, address: tuple) -> Sour
     name = f"{definition['name']}_{split}_{index:04d}"
     image = simulator.simulate(generator(*address, name), tuple(definition["size"]), params)
     spatial = len(definition["size"])
-    axes = "C" * (image.ndim - spatial) + "ZYX"[-spatial:]
+    axes = getattr(simulator, "AXES", "C" * (image.ndim - spatial) + "ZYX"[-spatial:])
     source = Source(name, name, image, axes, None)
     return _with_pixel_size(source, definition.get("pixel_size"))
 
@@ -164,18 +194,28 @@ def _with_pixel_size(source: Source, pixel_size: list[float] | None) -> Source:
 
 
 def _scaled_down(source: Source, factor: int) -> Source:
-    """Average blocks of factor x factor pixels in y and x; a remainder at the far edges is cut off."""
+    """Average blocks of factor x factor pixels in y and x."""
     if factor == 1:
         return source
-    height, width = (size // factor for size in source.image.shape[-2:])
-    if height == 0 or width == 0:
+    if min(source.image.shape[-2:]) < factor:
         raise UserError(f"{source.place} has {source.image.shape[-2:]} pixels, too few to scale it down by {factor}")
-    even = source.image[..., : height * factor, : width * factor]
-    blocks = even.reshape(*even.shape[:-2], height, factor, width, factor)
+    return _with_wider_pixels(source, averaged(source.image, factor), factor)
+
+
+def _resized(source: Source, size: list[int] | None) -> Source:
+    """Average the largest centred part that has the aspect of a size, (y, x), down to that size."""
+    if size is None:
+        return source
+    shape = source.image.shape[-2:]
+    if any(old < new for old, new in zip(shape, size, strict=True)):
+        raise UserError(f"{source.place} has {shape} pixels, too few to resize it to {tuple(size)}")
+    return _with_wider_pixels(source, *resized(source.image, size))
+
+
+def _with_wider_pixels(source: Source, image: np.ndarray, factor: float) -> Source:
     pixel_size = source.pixel_size
     if pixel_size is not None:
         pixel_size = (*pixel_size[:-2], pixel_size[-2] * factor, pixel_size[-1] * factor)
-    image = blocks.mean(axis=(-3, -1), dtype=np.float32)
     return replace(source, image=image, pixel_size=pixel_size)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from reconbench.datasets.splits import SUFFIXES
 from reconbench.errors import UserError
 
-Colour = Literal["refuse", "grey"]
+Colour = Literal["refuse", "grey", "keep"]
 
 # CCIR 709, as skimage.color.rgb2gray
 LUMINANCE = np.array([0.2125, 0.7154, 0.0721])
@@ -24,25 +24,30 @@ NANOMETRES |= {"microns": 1e3, "mm": 1e6, "cm": 1e7, "m": 1e9}
 DAMAGED = (OSError, ValueError, LookupError, TypeError, RuntimeError, EOFError, struct.error, zlib.error)
 
 
-def read_image(path: str | Path, colour: Colour = "refuse") -> tuple[np.ndarray, str, tuple[float, ...] | None]:
+def read_image(
+    path: str | Path, colour: Colour = "refuse", full_range: bool = False
+) -> tuple[np.ndarray, str, tuple[float, ...] | None]:
     """Read an image and check it.
 
     Of a TIFF file the first series is read, with the axes that OME or ImageJ metadata give; without such, a third
     axis is z, and pages of one shape are its planes. The last axis of a NumPy array of three is colour where it has 3
-    or 4 entries. Axes of length 1 are dropped, and so is an alpha channel. Three equal colour channels become one; the
-    values are not scaled.
+    or 4 entries. Axes of length 1 are dropped, and so is an alpha channel. Three equal colour channels become one, and
+    one becomes three where colour is kept.
 
     Parameters
     ----------
     path : path-like
         A .tif, .tiff, .png, .jpg, .jpeg or .npy file.
-    colour : {"refuse", "grey"}
-        What is done with an image whose colour channels differ: an error, or luminance (as in scikit-image).
+    colour : {"refuse", "grey", "keep"}
+        What is done with an image whose colour channels differ: an error, luminance (as in scikit-image), or three
+        channels, which every image then has.
+    full_range : bool
+        Divide integers by the largest value of their type, 255 or 65535 for instance. Other values stay as they are.
 
     Returns
     -------
     image : ndarray of float32
-        Shape (y, x) or (z, y, x), with t or c in front where the file says so.
+        Shape (y, x) or (z, y, x), with t or c in front where the file says so; (c, y, x) where colour is kept.
     axes : str
         OME letters, for instance ``"ZYX"``.
     pixel_size : tuple of float or None
@@ -55,21 +60,52 @@ def read_image(path: str | Path, colour: Colour = "refuse") -> tuple[np.ndarray,
     """
     path = Path(path)
     raw, axes, sizes = _read(path)
-    if 0 in raw.shape:
-        raise UserError(f"{path} is zero-sized: its shape is {raw.shape}")
-    if raw.dtype.kind not in "buif":
-        raise UserError(f"{path} holds values of type {raw.dtype}; real numbers are needed")
-    image, axes = _without_colour(path, raw, axes, colour)
-    image, axes = _settled(path, image, axes)
-    image = np.ascontiguousarray(image, dtype=np.float32)
-    if not np.isfinite(image).all():
-        count = int(image.size - np.isfinite(image).sum())
-        raise UserError(f"{path} has NaN or infinite values: {count} of its {image.size}")
-    if image.min() == image.max():
-        raise UserError(f"{path} is constant: each of its pixels is {image.min():g}")
+    image, axes = checked(str(path), raw, axes, colour, full_range)
     spatial = [letter for letter in axes if letter in "ZYX"]
     known = all(letter in sizes for letter in spatial)
     return image, axes, tuple(sizes[letter] for letter in spatial) if known else None
+
+
+def checked(place: str, raw: np.ndarray, axes: str, colour: Colour, full_range: bool) -> tuple[np.ndarray, str]:
+    """Check what a file holds, and settle its colour, its axes and its values.
+
+    Parameters
+    ----------
+    place : str
+        What a message calls it.
+    raw : ndarray
+    axes : str
+        OME letters, S for colour channels, Q for unknown.
+    colour, full_range
+        As for `read_image`.
+
+    Returns
+    -------
+    image : ndarray of float32
+    axes : str
+        OME letters.
+
+    Raises
+    ------
+    UserError
+        If it cannot be used.
+    """
+    if 0 in raw.shape:
+        raise UserError(f"{place} is zero-sized: its shape is {raw.shape}")
+    if raw.dtype.kind not in "buif":
+        raise UserError(f"{place} holds values of type {raw.dtype}; real numbers are needed")
+    image, axes = _settled(place, *_without_colour(place, raw, axes, colour))
+    if colour == "keep":
+        image, axes = _with_three_channels(place, image, axes)
+    if full_range and raw.dtype.kind in "iu":
+        image = image / np.iinfo(raw.dtype).max
+    image = np.ascontiguousarray(image, dtype=np.float32)
+    if not np.isfinite(image).all():
+        count = int(image.size - np.isfinite(image).sum())
+        raise UserError(f"{place} has NaN or infinite values: {count} of its {image.size}")
+    if image.min() == image.max():
+        raise UserError(f"{place} is constant: each of its pixels is {image.min():g}")
+    return image, axes
 
 
 def _read(path: Path) -> tuple[np.ndarray, str, dict[str, float]]:
@@ -199,22 +235,24 @@ def _nanometres(unit: str) -> float:
     return NANOMETRES.get(str(unit).replace("\\u00B5", "µ").replace("μ", "µ"), 0.0)
 
 
-def _without_colour(path: Path, image: np.ndarray, axes: str, colour: Colour) -> tuple[np.ndarray, str]:
-    """Reduce colour channels to one."""
+def _without_colour(place: str, image: np.ndarray, axes: str, colour: Colour) -> tuple[np.ndarray, str]:
+    """Reduce colour channels to one, or put those that are kept in front."""
     if "S" not in axes:
         return image, axes
     channels = np.moveaxis(image, axes.index("S"), -1)
     axes = axes.replace("S", "")
     if channels.shape[-1] in (2, 4):
         channels = channels[..., :-1]
+    if colour == "keep":
+        return np.moveaxis(channels, -1, 0), f"C{axes}"
     if all(np.array_equal(channels[..., 0], channels[..., i]) for i in range(1, channels.shape[-1])):
         return channels[..., 0], axes
     if colour == "refuse":
-        raise UserError(f"{path} is a colour image where a grey one is needed; convert it, or set colour: grey")
+        raise UserError(f"{place} is a colour image where a grey one is needed; convert it, or set colour: grey")
     return channels @ LUMINANCE, axes
 
 
-def _settled(path: Path, image: np.ndarray, axes: str) -> tuple[np.ndarray, str]:
+def _settled(place: str, image: np.ndarray, axes: str) -> tuple[np.ndarray, str]:
     """Drop axes of length 1 and give the unknown third axis its letter."""
     kept = [i for i, letter in enumerate(axes) if letter in "YX" or image.shape[i] > 1]
     image, axes = image.reshape([image.shape[i] for i in kept]), "".join(axes[i] for i in kept)
@@ -222,6 +260,15 @@ def _settled(path: Path, image: np.ndarray, axes: str) -> tuple[np.ndarray, str]
         axes = "Z" + axes[1:]
     if not axes.endswith("YX") or any(letter not in "TCZ" for letter in axes[:-2]) or len(set(axes)) < len(axes):
         raise UserError(
-            f"{path} has axes that do not fit: its shape is {image.shape}, and (y, x) or (z, y, x) is needed"
+            f"{place} has axes that do not fit: its shape is {image.shape}, and (y, x) or (z, y, x) is needed"
         )
+    return image, axes
+
+
+def _with_three_channels(place: str, image: np.ndarray, axes: str) -> tuple[np.ndarray, str]:
+    """Return red, green and blue of an image: equal ones of a grey image."""
+    if axes == "YX":
+        return np.stack([image] * 3), "CYX"
+    if axes != "CYX" or len(image) != 3:
+        raise UserError(f"{place} has the axes {axes} and the shape {image.shape}; `colour: keep` is for single images")
     return image, axes

@@ -8,6 +8,7 @@ import importlib.util
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
+from reconbench.datasets.frames import frames
 from reconbench.datasets.registry import registered_files
 from reconbench.errors import UserError
 
@@ -25,7 +26,7 @@ def members(definition: dict, candidates: list[str]) -> dict[str, list[str]]:
     Parameters
     ----------
     definition : dict
-        Of a dataset; what counts is ``splits``.
+        Of a dataset; what counts is ``splits`` and ``files``.
     candidates : list of str
         Files, as paths inside the dataset, with forward slashes.
 
@@ -40,7 +41,7 @@ def members(definition: dict, candidates: list[str]) -> dict[str, list[str]]:
         If two files have one name, a source lies in two splits, a pattern matches nothing, or there are
         fewer sources than asked for.
     """
-    by_name = _by_name(candidates)
+    by_name = _by_name(candidates, definition.get("files"))
     wanted = {split: definition["splits"].get(split, 0) for split in SPLITS}
     owner: dict[str, str] = {}
     for split, patterns in wanted.items():
@@ -63,7 +64,9 @@ def members(definition: dict, candidates: list[str]) -> dict[str, list[str]]:
 
 
 def candidates(definition: dict) -> list[str] | None:
-    """List the files of a dataset, as paths inside it with forward slashes; for a series, the one name of its image.
+    """List the files of a dataset, as paths inside it with forward slashes.
+
+    For a series or a complex field, this is the one name of its image.
 
     Parameters
     ----------
@@ -75,10 +78,16 @@ def candidates(definition: dict) -> list[str] | None:
     list of str or None
         None for a folder that is absent.
     """
+    if definition.get("series") or definition.get("field"):
+        return [definition.get("name") or Path(definition["path"]).name]
+    files = _image_files_of(definition)
+    form = definition.get("files")
+    return files if files is None or form is None else [file for file in files if _has_form(file, form)]
+
+
+def _image_files_of(definition: dict) -> list[str] | None:
     if definition["source"] == "skimage":
         return image_files(skimage_folder())
-    if definition.get("series"):
-        return [definition.get("name") or Path(definition["path"]).name]
     if definition["source"] == "registry":
         files = [entry.file for entry in registered_files(definition["name"])]
         return [file for file in files if PurePosixPath(file).suffix.lower() in SUFFIXES]
@@ -92,10 +101,12 @@ def number_of_images(definition: dict, split: str) -> int | None:
     Raises
     ------
     UserError
-        As `members` does.
+        As `members`, `frames` and `simulated_number` do.
     """
     if definition["source"] == "simulated":
         sources = simulated_number(definition, split)
+    elif definition.get("film"):
+        sources = len(frames(definition, split))
     else:
         files = candidates(definition)
         if files is None:
@@ -116,7 +127,7 @@ def check_splits(definition: dict) -> None:
     Raises
     ------
     UserError
-        As `members` and `simulated_number` do. A folder that is absent is no fault here.
+        As `number_of_images` does. A folder that is absent is no fault here.
     """
     for split in SPLITS:
         number_of_images(definition, split)
@@ -136,12 +147,17 @@ def simulated_number(definition: dict, split: str) -> int:
     return number
 
 
-def name_of(file: str) -> str:
+def name_of(file: str, form: str | None = None) -> str:
     """Return the name of a source: its path without suffix, folders joined by ``_``.
 
-    >>> name_of("katsuno/0001.tif"), name_of("cell.ome.tif")
-    ('katsuno_0001', 'cell')
+    With a form such as ``truth/{name}.npy``, it is that part of the path which ``{name}`` stands for.
+
+    >>> name_of("katsuno/0001.tif"), name_of("cell.ome.tif"), name_of("1/007_screen.png", "{name}_screen.png")
+    ('katsuno_0001', 'cell', '1_007')
     """
+    if form is not None:
+        start, end = form.split("{name}")
+        return "_".join(PurePosixPath(file[len(start) : len(file) - len(end)]).parts)
     path = PurePosixPath(file).with_suffix("")
     return "_".join((path.with_suffix("") if path.suffix.lower() == ".ome" else path).parts)
 
@@ -161,11 +177,17 @@ def skimage_folder() -> Path:
     return Path(importlib.util.find_spec("skimage").origin).parent / "data"
 
 
-def _by_name(candidates: list[str]) -> dict[str, str]:
+def _has_form(file: str, form: str) -> bool:
+    """Whether a path is what a form such as ``truth/{name}.npy`` says, with a name that is not empty."""
+    start, end = form.split("{name}")
+    return file.startswith(start) and file.endswith(end) and len(file) > len(start) + len(end)
+
+
+def _by_name(candidates: list[str], form: str | None) -> dict[str, str]:
     """Return the files by name, in the order of the names."""
     by_name: dict[str, str] = {}
     for file in candidates:
-        name = name_of(file)
+        name = name_of(file, form)
         if name in by_name:
             raise UserError(f"{by_name[name]} and {file} have one name, '{name}': rename or remove one of them")
         by_name[name] = file

@@ -1,6 +1,7 @@
 """Simulated cells as the wave of light behind them: what they absorb, and how much they delay it.
 
-The cells are those of `phase_objects`. Where the phase is larger there is more that absorbs, and all absorbs alike.
+The cells are those of `phase_objects`. Where the phase is larger there is more that absorbs, and all absorbs alike;
+or some of what absorbs, or all of it, has a place of its own.
 """
 
 import numpy as np
@@ -13,7 +14,10 @@ class Params(phase_objects.Params):
     """What the cells are like."""
 
     absorption: float = Field(0.1, ge=0, lt=1)
-    """Share of the amplitude that is lost where the phase is largest."""
+    """Share of the amplitude that is lost where most absorbs, which is where the phase is largest."""
+    unrelated: float = Field(0.0, ge=0, le=1)
+    """Share of what absorbs that is not the cells themselves: it lies where other cells would. 1 makes amplitude and
+    phase two unrelated images, as those of F. Wang et al. (2018) are, so that neither tells the other."""
 
 
 def simulate(generator: np.random.Generator, size: tuple[int, int], params: Params) -> np.ndarray:
@@ -29,7 +33,7 @@ def simulate(generator: np.random.Generator, size: tuple[int, int], params: Para
     Returns
     -------
     ndarray of float32
-        Shape (2, y, x): the amplitude, 1 in the bare medium, and the phase from 0, the bare medium, to 1, the largest
+        Shape (2, y, x): the amplitude, 1 where nothing absorbs, and the phase from 0, the bare medium, to 1, the largest
         of the image.
 
     Raises
@@ -38,4 +42,8 @@ def simulate(generator: np.random.Generator, size: tuple[int, int], params: Para
         As `phase_objects.simulate` does.
     """
     phase = phase_objects.simulate(generator, size, params)
-    return np.stack([1 - np.float32(params.absorption) * phase, phase])
+    absorber = phase
+    if params.unrelated:
+        other = phase_objects.simulate(generator.spawn(1)[0], size, params)
+        absorber = (1 - np.float32(params.unrelated)) * phase + np.float32(params.unrelated) * other
+    return np.stack([1 - np.float32(params.absorption) * absorber, phase])
