@@ -16,30 +16,32 @@ sys.path.insert(0, str(DOCS.parent / "src"))
 from pydantic import BaseModel  # noqa: E402 (the line above makes the package importable)
 from pydantic_core import PydanticUndefined  # noqa: E402
 
-from reconbench.config import models  # noqa: E402
+from reconbench.config import datasets, models, tables_and_figures  # noqa: E402
 
 SECTIONS = [
     (models.Configuration, "Only in config.yaml"),
     (models.StudyFile, "Only in workflow/studies/*.yaml"),
     (models.Study, "In both"),
-    (models.Dataset, "datasets"),
-    (models.Series, "datasets: series"),
-    (models.Crop, "datasets: crop"),
+    (datasets.Dataset, "datasets"),
+    (datasets.Series, "datasets: series"),
+    (datasets.ComplexField, "datasets: field"),
+    (datasets.Film, "datasets: film"),
+    (datasets.Crop, "datasets: crop"),
     (models.ProblemDefinition, "problems"),
     (models.Reference, "problems: forward and noise"),
     (models.Variant, "variants"),
     (models.Tuning, "variants: tune"),
     (models.StartFrom, "variants: start_from"),
     (models.Run, "runs"),
-    (models.Table, "tables"),
-    (models.TableSection, "tables: sections"),
-    (models.Order, "tables: sections: order"),
-    (models.Display, "tables and figures: metrics"),
-    (models.Figure, "figures"),
+    (tables_and_figures.Table, "tables"),
+    (tables_and_figures.TableSection, "tables: sections"),
+    (tables_and_figures.Order, "tables: sections: order"),
+    (tables_and_figures.Display, "tables and figures: metrics"),
+    (tables_and_figures.Figure, "figures"),
 ]
 INTRODUCTION = """# What can be configured
 
-Made by `make docs` from `src/reconbench/config/models.py`; do not edit.
+Made by `make docs` from the models in `src/reconbench/config`; do not edit.
 
 `config.yaml` says what to run; each file in `workflow/studies` says what one paper did and what each scale means.
 Any key of config.yaml can be given on the command line: `snakemake --config scale=paper mirror=../mirror -- TARGET`.

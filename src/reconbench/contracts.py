@@ -8,7 +8,8 @@ folder          record     functions
 ``methods/``    METHOD     ``restore(measurement, problem, params, device) -> estimate``
 ``forward/``    FORWARD    ``build(params) -> ForwardModel``; where the instruments of one problem differ,
                            ``choices(params) -> names`` and ``build(params, choice)``; ``files(params)``
-                           where it reads any
+                           where it reads any; ``note(params, noise) -> str``, a sentence for tables,
+                           where it has something to say
 ``noise/``      NOISE      ``draw(params, generator) -> dict``, ``apply(clean, generator, params, drawn)``,
                            ``variance(signal, params, drawn)``, ``gain(params, drawn)``
 ``metrics/``    METRIC     ``metric(estimate, truth, params) -> float``, with the measurement as a
@@ -158,15 +159,21 @@ class FigureKind(Description):
     ----------
     reads : frozenset of str
         `scores` of every image, `examples` of estimates, `errors` (the map of mean absolute errors), `training`
-        (training.csv), `models` (weights.pt), `truths` and `measurements` of the test split, `timings` that are made
-        for the figure alone. Only these are made for the figure. A kind that reads nothing but timings shows no
-        problems and variants.
+        (training.csv), `models` (weights.pt), `runs` (the run.json of estimates), `truths` and `measurements` of the
+        test split, `timings` that are made for the figure alone. Only these are made for the figure. A kind that reads
+        nothing but timings shows no problems and variants.
     own_variants : bool
         Whether each problem may be shown with variants of its own.
+    animated : bool
+        Whether it is a video: its `draw` gives a `reconbench.results.videos.Video` in place of a figure, and it is
+        written as webp in place of svg.
     """
 
-    reads: frozenset[Literal["scores", "examples", "errors", "training", "models", "truths", "measurements", "timings"]]
+    reads: frozenset[
+        Literal["scores", "examples", "errors", "training", "models", "runs", "truths", "measurements", "timings"]
+    ]
     own_variants: bool = False
+    animated: bool = False
 
     @property
     def shows_pairs(self) -> bool:

@@ -9,8 +9,11 @@ from functools import cached_property
 
 from reconbench import catalogue
 from reconbench.config.benchmark import Benchmark, LoadedStudy
-from reconbench.config.models import ORACLE, Figure, Run, TableSection
+from reconbench.config.models import Run
+from reconbench.config.sections import ORACLE
+from reconbench.config.tables_and_figures import Figure, TableSection
 from reconbench.contracts import Method
+from reconbench.results import labels
 
 Pair = tuple[str, str]
 # The part of a model that is trained once for all images.
@@ -93,6 +96,12 @@ class Plan:
         """Return the pairs that a table shows."""
         return self.shown(self.tables[table].sections)
 
+    def table_measurements(self, table: str) -> list[str]:
+        """Return the indexes of what a table shows, where it needs to know how many frames an image has."""
+        if not set(self.tables[table].metrics).isdisjoint(labels.FRAME_COLUMNS):
+            return self.indexes(self.table_pairs(table), "measurements")
+        return []
+
     def figure_pairs(self, figure: str) -> list[Pair]:
         """Return the pairs that a figure shows."""
         return self.shown([self.figures[figure]])
@@ -112,9 +121,27 @@ class Plan:
                 return self.trainings(pairs, "training.csv")
             case "models":
                 return self.trainings(pairs, "weights.pt")
+            case "runs":
+                return self.estimates(pairs)
             case "timings":
                 return [f"results/{self.scale}/timings/{figure}/{name}" for name in ("timings.csv", "run.json")]
         return self.scores(pairs, f"{what}.csv")
+
+    @property
+    def videos(self) -> list[str]:
+        """The figures that move."""
+        kinds = catalogue.figure_kinds()
+        return [name for name, figure in self.figures.items() if kinds[figure.kind].FIGURE.animated]
+
+    @property
+    def drawings(self) -> list[str]:
+        """The figures that do not."""
+        videos = self.videos
+        return [name for name in self.figures if name not in videos]
+
+    def figure_suffixes(self, figure: str) -> tuple[str, str, str]:
+        """Return the formats in which a figure is written."""
+        return ("webp" if figure in self.videos else "svg", "png", "csv")
 
     @property
     def timed_figures(self) -> list[str]:
@@ -176,6 +203,8 @@ class Plan:
     def truth(self, problem: str, split: str) -> list[str]:
         """Return the index of a problem's truths, nothing where it has none."""
         dataset = self.problems[problem].dataset
+        if dataset and split == "validation":
+            dataset = self.datasets[dataset].validation or dataset
         return [self.index("data", dataset, split)] if dataset else []
 
     def measured(self, problem: str, split: str) -> list[str]:
@@ -220,10 +249,17 @@ class Plan:
     def learned_from(self, problem: str, variant: str, part: str) -> dict[str, list[str]]:
         """Return the indexes of what a variant is trained on: truths of two splits, or the measurement itself.
 
-        The truth of a measurement is there only where training.csv is to say how far the estimates are from it.
+        Where images are measured ones, those of the truths' splits are there too. The truth of the one measurement is
+        there only where training.csv is to say how far the estimates are from it.
         """
         if not self.is_trained_on_measurement(variant):
-            return {split: self.truth(problem, split) for split in ("train", "validation")}
+            besides = [self.index("data", dataset, "train") for dataset in self.problems[problem].train_with]
+            return {
+                "training": [*self.truth(problem, "train"), *besides],
+                "validation": self.truth(problem, "validation"),
+                "training_measured": self.measured(problem, "train"),
+                "validation_measured": self.measured(problem, "validation"),
+            }
         if (problem, variant) not in self.runs or part == ALL:
             return {"measurement": self._not_run(problem, variant)}
         watched = self.watches_truth(variant)
@@ -305,5 +341,5 @@ class Plan:
     def targets(self) -> list[str]:
         """Return everything that a plain call makes."""
         tables = [f"results/tables/{name}.{suffix}" for name in self.tables for suffix in ("csv", "md", "tex", "html")]
-        figures = [f"results/figures/{name}.{suffix}" for name in self.figures for suffix in ("svg", "png", "csv")]
+        figures = [f"results/figures/{name}.{suffix}" for name in self.figures for suffix in self.figure_suffixes(name)]
         return [*tables, *figures, "results/report/index.html"]

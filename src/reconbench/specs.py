@@ -8,7 +8,9 @@ from typing import Any
 
 from reconbench import catalogue
 from reconbench.config.checks import validated
-from reconbench.config.models import ORACLE, Figure, Reference, Table
+from reconbench.config.models import Reference, Run
+from reconbench.config.sections import ORACLE
+from reconbench.config.tables_and_figures import Figure, Table
 from reconbench.digest import digest
 from reconbench.plan import Pair, Plan
 
@@ -110,7 +112,7 @@ class Specs:
                 "variant": variant,
                 "repetition": repetition,
                 "shard": shard,
-                "metrics": {name: validated(catalogue.get_metric(name), given) for name, given in run.metrics.items()},
+                "metrics": _metrics(run),
                 "target": self.plan.problems[problem].target,
                 "examples": run.examples,
             }
@@ -126,7 +128,9 @@ class Specs:
 
     def table_code(self, name: str) -> str:
         """Return the digest of a table."""
-        return self.code("table", *self._titled(self.plan.table_pairs(name)))
+        pairs = self.plan.table_pairs(name)
+        noted = self._noted(dict.fromkeys(problem for problem, _ in pairs))
+        return self.code("table", *self._titled(pairs), *noted)
 
     def figure(self, name: str) -> str:
         """Return the spec of a figure."""
@@ -226,6 +230,7 @@ class Specs:
                         "variant": variant,
                         "parts": len(list(self.plan.parts(problem, variant))) if scored else 0,
                         "timed": scored is not None and scored[0].timed,
+                        "metrics": _metrics(scored[0]) if scored else {},
                         "tuned_on": self.plan.tuned_on(problem, variant),
                         "trained_on": self.plan.trained_on(problem, variant),
                         "one_network_an_image": self.plan.is_trained_on_measurement(variant),
@@ -246,7 +251,15 @@ class Specs:
             "dataset": chosen.dataset or chosen.measured,
             "has_truth": chosen.dataset is not None,
             "target": chosen.target,
+            # Only where something is said of it: what else it is changes no table.
+            **(self._instrument(problem) if self._noted([problem]) else {}),
         }
+
+    def _noted(self, problems: Iterable[str]) -> list[ModuleType]:
+        """Return the files of the forward models of problems that have something to say under a table."""
+        references = [self.plan.problems[problem].forward for problem in problems]
+        names = dict.fromkeys(reference.name for reference in references if reference)
+        return [module for name in names if hasattr(module := catalogue.get_forward_model(name), "note")]
 
     def _shown_variant(self, variant: str) -> dict[str, Any]:
         chosen = self.plan.variants[variant]
@@ -262,6 +275,10 @@ def _reference(reference: Reference | None, get: Any) -> dict[str, Any] | None:
     if reference is None:
         return None
     return {"name": reference.name, "params": validated(get(reference.name), reference.params)}
+
+
+def _metrics(run: Run) -> dict[str, dict[str, Any]]:
+    return {name: validated(catalogue.get_metric(name), given) for name, given in run.metrics.items()}
 
 
 def _text(spec: dict[str, Any], in_order: bool = False) -> str:

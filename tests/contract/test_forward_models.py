@@ -24,7 +24,7 @@ def bead():
 
 
 # What those need that cannot be built from their defaults.
-NEEDED = {"measured_psf": {"path": bead()}}
+NEEDED = {"measured_psf": {"path": bead()}, "caustic": {"path": bead(), "beyond": (2, 3)}}
 PARAMS = {name: module.Params(**NEEDED.get(name, {})) for name, module in MODULES.items()}
 CHOICES = {name: module.choices(PARAMS[name]) for name, module in MODULES.items() if hasattr(module, "choices")}
 MODELS = {name: module.build(PARAMS[name]) for name, module in MODULES.items() if name not in CHOICES} | {
@@ -42,7 +42,12 @@ def random_tensor(shape, seed):
 
 
 def truth_shape(name):
-    """(y, x), or (z, y, x) for a volume's kernel; not square, so that axes cannot be mixed up unseen."""
+    """(y, x), or (z, y, x) for a volume's kernel; not square, so that axes cannot be mixed up unseen.
+
+    A screen has the size that its parameters say.
+    """
+    if hasattr(MODELS[name], "screen_pixels"):
+        return MODELS[name].screen_pixels
     return (24, 40, 34)[-getattr(getattr(MODELS[name], "kernel", None), "ndim", 2) :]
 
 

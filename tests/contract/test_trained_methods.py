@@ -15,7 +15,7 @@ from reconbench import catalogue  # noqa: E402
 from reconbench.config.loading import load  # noqa: E402
 from reconbench.contracts import Batch, Problem  # noqa: E402
 from reconbench.errors import StoppedError  # noqa: E402
-from reconbench.images import ImageRecord, read_index  # noqa: E402
+from reconbench.images import ImageRecord, ImageWriter, read_index  # noqa: E402
 from reconbench.randomness import generator  # noqa: E402
 from reconbench.steps.measuring import ForwardModels, measure  # noqa: E402
 from reconbench.steps.training import TrainingData, train_networks  # noqa: E402
@@ -45,20 +45,38 @@ FITTING = {
     "trainable_wiener": {"kernel_size": [5, 5], "training": {"patch": [32, 32]}},
     "multi_scale_network": {"widths": [8] * 6, "outer_kernel": 5, "training": {"patch": [32, 32]}},
     "mean_of_training": {"training": {"patch": [32, 32]}},
+    "diffuse_network": {"training": {"patch": [32, 32]}},
+    "predicted_plane_by_network": {
+        "widths": [8] * 6,
+        "outer_kernel": 5,
+        "planes": None,
+        "training": {"patch": [32, 32]},
+    },
 }
+# The kind of problem that a method of several kinds is tried on.
+KINDS = {"mean_of_training": "phase_retrieval"}
 # Phases show so little in the intensity that the noise of the other measurements would hide them.
-NOISES = {"phase_retrieval": None}
-FORWARDS = {"deconvolution": training_jobs.BLUR, "phase_retrieval": {"name": "through_focus", "params": {}}}
+NOISES = {"phase_retrieval": None, "plane_prediction": None, "diffuse_imaging": None}
+# The level of an image is lost to those that bring each one to a level of their own; strong noise hides that here.
+STRONG = {"name": "poisson", "params": {"dose": {"law": "fixed", "value": 4}}}
+LEVELLED = ("mdcnn_direct", "mdcnn_low_pass", "mcnn_adversarial")
+FORWARDS = {
+    "deconvolution": training_jobs.BLUR,
+    "phase_retrieval": {"name": "through_focus", "params": {}},
+    "plane_prediction": {"name": "left_out_plane", "params": {"distances": (-52e-6, 0.0, 52e-6), "target": 90e-6}},
+    "diffuse_imaging": {"name": "diffuse_wall", "params": {"screen_pixels": (32, 32), "camera_pixels": (16, 16)}},
+}
 # What is measured of images of 32 x 32, and of others where methods take any size.
-SHAPES = {"phase_retrieval": ((2, 32, 32),)}
+SHAPES = {"phase_retrieval": ((2, 32, 32),), "plane_prediction": ((3, 32, 32),), "diffuse_imaging": ((3, 16, 16),)}
 ANY_SIZE = ((32, 32), (33, 47), (16, 16))
 BLUR_3D = {"name": "ssi_blur_3d", "params": {"size": 3}}
 
 
 @cache
 def tiny_variants():
-    """The first variant of each method, as the studies have it at the scale `tiny`."""
-    benchmark = load({"scale": "tiny"}, HOME, HOME / "config.yaml")
+    """The first variant of each method, as the studies have it at the scale `tiny`, those not run by default too."""
+    studies = sorted(file.stem for file in (HOME / "workflow" / "studies").glob("*.yaml"))
+    benchmark = load({"scale": "tiny", "studies": studies}, HOME, HOME / "config.yaml")
     found = {}
     for loaded in benchmark.studies:
         for variant in loaded.study.variants.values():
@@ -80,8 +98,8 @@ def short(name):
 
 
 def kind_of(name):
-    (kind,) = METHODS[name].METHOD.kinds
-    return kind
+    kinds = METHODS[name].METHOD.kinds
+    return KINDS[name] if len(kinds) > 1 else next(iter(kinds))
 
 
 def forward_of(name):
@@ -89,7 +107,7 @@ def forward_of(name):
 
 
 def noise_of(name):
-    return NOISES.get(kind_of(name), training_jobs.NOISE)
+    return STRONG if name in LEVELLED else NOISES.get(kind_of(name), training_jobs.NOISE)
 
 
 def problem(name, given=None):
@@ -104,33 +122,57 @@ class Data:
 
     truths: TrainingData
     tests: list
+    screens: TrainingData
+    screen_tests: list
     single: TrainingData
     pair: tuple[ImageRecord, ImageRecord]
 
     def of(self, name):
-        return self.single if name in SINGLE else self.truths
+        if name in SINGLE:
+            return self.single
+        return self.screens if kind_of(name) == "diffuse_imaging" else self.truths
 
     def pairs(self, name):
-        return [tuple(record.load() for record in self.pair)] if name in SINGLE else list(measured(self.tests, name))
+        if name in SINGLE:
+            return [tuple(record.load() for record in self.pair)]
+        return list(measured(self.screen_tests if kind_of(name) == "diffuse_imaging" else self.tests, name))
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
     folder = tmp_path_factory.mktemp("truths")
-    training, validation, tests = (
-        read_index(training_jobs.write_truths(folder, split, number))
-        for split, number in (("train", 8), ("validation", 2), ("test", 4))
-    )
+    numbers = {"train": 8, "validation": 2, "test": 4}
+    splits = [read_index(training_jobs.write_truths(folder, split, number)) for split, number in numbers.items()]
+    training, validation, tests = splits
+    screens = [in_colour(records, folder / "screens" / split) for split, records in zip(numbers, splits, strict=True)]
     truth, measurement = (read_index(index)[0] for index in training_jobs.write_measurements(folder, size=(64, 64)))
     single = TrainingData(measurement=measurement)
-    return Data(TrainingData(training, validation), tests, single, (truth, measurement))
+    truths, colours = TrainingData(training, validation), TrainingData(*screens[:2])
+    return Data(truths, tests, colours, screens[2], single, (truth, measurement))
+
+
+def in_colour(records, folder):
+    """Write images as screens, brighter and darker in each colour."""
+    with ImageWriter(folder / "index.csv") as writer:
+        for record in records:
+            writer.add(record.name, np.stack([share * record.load() for share in (1, 0.7, 0.4)]), "CYX")
+    return read_index(folder / "index.csv")
 
 
 def measured(tests, name):
     forward = ForwardModels(forward_of(name)).only
     for number, record in enumerate(tests):
         truth = record.load()
-        yield truth, measure(truth, forward, noise_of(name), generator(0, "test", number))[0]
+        yield wanted(name, truth), measure(truth, forward, noise_of(name), generator(0, "test", number))[0]
+
+
+def wanted(name, truth):
+    """What a method is to give of a truth: itself, or the plane that is left out."""
+    if kind_of(name) != "plane_prediction":
+        return truth
+    forward = forward_of(name)
+    there = {"name": "through_focus", "params": {"distances": (forward["params"]["target"],)}}
+    return ForwardModels(there).only(torch.from_numpy(truth)).numpy()[0]
 
 
 def train(name, params, data, folder):
@@ -165,8 +207,11 @@ def test_the_loss_is_a_finite_number_for_each_network_and_reaches_its_weights(na
     networks = build_networks(METHODS[name], problem(name), params).train()
     draws = torch.Generator().manual_seed(0)
     images = torch.rand(2, 1, 32, 32, generator=draws)
-    (measured,) = {shape for shape in shapes(name) if shape[-2:] == (32, 32)}
-    measurement = images.expand(2, *measured) if len(measured) == 3 else images
+    measurement = images
+    if kind_of(name) in SHAPES:
+        (measured,) = SHAPES[kind_of(name)]
+        measurement = torch.nn.functional.interpolate(images, measured[-2:]).expand(2, *measured)
+        images = images.expand(2, *(colours_of(name) or (1,)), 32, 32)
     # Some networks begin as the identity, whose last layer alone has a gradient: one small step leads off it.
     with torch.no_grad():
         for parameter in networks.parameters():
@@ -192,9 +237,14 @@ def shapes(name):
     return SHAPES.get(kind_of(name), ANY_SIZE)
 
 
+def colours_of(name):
+    """The axis of colours of a truth: none, or one."""
+    return (3,) if kind_of(name) == "diffuse_imaging" else ()
+
+
 def assert_restores(name, params, networks, shape):
     """The estimate is a finite image or volume, and all else is left as it was."""
-    estimated = shape[1:] if kind_of(name) == "phase_retrieval" else shape
+    estimated = (*colours_of(name), 32, 32) if kind_of(name) in SHAPES else shape
     measurement = np.random.default_rng(0).random(shape, dtype=np.float32)
     untouched = measurement.copy()
     measurement.flags.writeable = False
@@ -222,8 +272,10 @@ def test_restore_takes_volumes_of_any_size(name):
 
 
 def unlearned(name, seen, truth):
-    """The measurement itself, or where that has another unit, an even grey."""
-    return np.full_like(truth, 0.5) if kind_of(name) == "phase_retrieval" else seen
+    """The measurement itself, or where that has another unit, an even grey; of a plane, what no object makes of it."""
+    if kind_of(name) == "plane_prediction":
+        return np.ones_like(truth)
+    return np.full_like(truth, 0.5) if kind_of(name) in SHAPES else seen
 
 
 def test_a_short_training_is_better_than_the_input(trained, data):

@@ -288,6 +288,9 @@ def test_the_registry_is_complete_and_fixed():
         "natural_kodak": 10,
         "phase_throughfocus_cell": 13,
         "phase_complex_fields": 2,
+        "film_big_buck_bunny": 1,
+        "diffuse_lensless_pairs": 10,
+        "diffuse_diffusercam": 2,
     }
     for entry in (entry for files in registry().values() for entry in files):
         assert entry.bytes > 0
@@ -306,7 +309,7 @@ def test_the_documentation_lists_the_registry():
         assert f"| `{name}` | {len(files)} | {size:.1f} |" in text
 
 
-@pytest.mark.parametrize("dataset", ["em_sem_clean", "em_tem_lowdose"])
+@pytest.mark.parametrize("dataset", ["em_sem_clean", "em_tem_lowdose", "film_big_buck_bunny", "diffuse_lensless_pairs"])
 def test_real_data_come_from_the_mirror(tmp_path, dataset):
     mirror = os.environ.get("RECONBENCH_MIRROR")
     if not mirror:

@@ -172,5 +172,5 @@ def test_kinds_are_read_without_a_plotting_library():
     )
     command = [sys.executable, "-c", program]
     found = subprocess.run(command, capture_output=True, text=True, check=True, env={"PYTHONPATH": str(SOURCE)})
-    kinds = "error_maps examples kde learning_curves phase_examples psf_convolution_speed wiener_kernels"
-    assert found.stdout.splitlines() == [kinds, "[]"]
+    kinds = "diffuse_examples error_maps examples kde learning_curves phase_examples psf_convolution_speed speed video"
+    assert found.stdout.splitlines() == [f"{kinds} wiener_kernels", "[]"]

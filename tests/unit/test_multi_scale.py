@@ -9,7 +9,7 @@ import torch
 from pydantic import ValidationError
 
 from reconbench.contracts import Batch, Problem
-from reconbench.errors import UserError
+from reconbench.errors import NotApplicableError, UserError
 from reconbench.methods import multi_scale_network
 from reconbench.networks.cells import NORMALISATIONS, Style
 from reconbench.networks.multi_scale import MultiScale
@@ -336,3 +336,32 @@ def test_patches_have_the_size_that_the_widths_lead_down_from():
         parameters({"patch": (32, 64)})
     with pytest.raises(ValidationError, match="outer_kernel must be odd, not 6"):
         parameters(outer_kernel=6)
+
+
+def through_focus(distances):
+    forward = SimpleNamespace(planes=len(distances), object="wave", distances=distances)
+    return Problem(kind="phase_retrieval", forward_model=forward, told=multi_scale_network.METHOD.told)
+
+
+def test_the_network_may_see_the_differences_of_opposite_planes_too():
+    """Standardised by themselves: what absorbs is in all planes alike, and is gone from them."""
+    asked, params = through_focus((3e-6, -1e-6, 5e-6, 1e-6, -3e-6)), parameters(differences=True)
+    assert multi_scale_network.network(asked, params).channels_in == 5 + 2
+    sample, shown = batch(5), Constant(0.5)
+    multi_scale_network.loss(shown, sample, asked, params)
+    planes = sample.measurement.numpy()
+    near, far = planes[:, 3] - planes[:, 1], planes[:, 0] - planes[:, 4]
+    differences = np.stack([near, far], axis=1)
+    expected = [(pair - pair.mean()) / pair.std() for pair in differences]
+    np.testing.assert_allclose(shown.shown[:, 5:].numpy(), expected, atol=1e-5)
+    np.testing.assert_allclose(
+        shown.shown[:, :5].numpy(), [(image - image.mean()) / image.std() for image in planes], atol=1e-5
+    )
+    multi_scale_network.validate(shown, sample, asked, parameters(differences=True, standardise=False))
+    np.testing.assert_allclose(shown.shown[:, 5:].numpy(), differences, atol=1e-6)
+
+
+@pytest.mark.parametrize("asked", [through_focus((1e-6, 2e-6)), problem(2)])
+def test_without_opposite_planes_there_are_no_differences(asked):
+    with pytest.raises(NotApplicableError, match="pairs of planes at opposite distances"):
+        multi_scale_network.network(asked, parameters(differences=True))

@@ -24,6 +24,13 @@ def test_a_constant_has_the_size_of_a_plane(shape):
     assert (estimate == 0.25).all()
 
 
+def test_a_constant_wave_has_an_amplitude_too():
+    params = constant.Params(value=0.25, amplitude=0.9)
+    amplitude, phase = constant.restore(np.ones((3, 8, 9), np.float32), PROBLEM, params, "cpu")
+    assert amplitude.shape == phase.shape == (8, 9)
+    assert (amplitude == np.float32(0.9)).all() and (phase == 0.25).all()
+
+
 def test_the_grid_holds_about_the_best_constant_of_each_metric():
     """The median for the mean absolute error, the mean for the mean squared one."""
     truth = np.random.default_rng(0).random((40, 40)) ** 2

@@ -153,6 +153,49 @@ def test_the_constant_of_a_phase_can_be_left_out(drawn, shown):
     assert any("less the median" in text for text in texts)
 
 
+def test_one_problem_may_stand_under_its_amplitude_and_its_phase(drawn, shown):
+    images, texts = shown
+    lines, truths, predictions = drawn(
+        ["tie"],
+        problems={"amplitude": "pair", "phase": "pair"},
+        wave=True,
+        metrics={"mae": {"digits": 3}},
+        channels={"amplitude": 0},
+        metrics_of={"amplitude": []},
+        less_median=True,
+    )
+    _, (amplitude, _), (ones, limits), _, (phase, _), (truth, _) = images
+    assert (amplitude == 1).all() and (ones == 1).all() and limits == (1, 1)
+    np.testing.assert_array_equal(truth, truths[0])
+    difference = predictions["pair", "tie"][0] - truths[0]
+    np.testing.assert_allclose(phase, truths[0] + difference - np.median(difference), rtol=0, atol=1e-6)
+    assert sum(text.startswith("MAE") for text in texts) == 1
+    assert [line["quantity"] for line in lines].count("mae") == 1
+    curves = {line["quantity"]: float(line["value"]) for line in lines if line["quantity"].startswith("frc")}
+    assert curves["frc of channel 0"] == 0 and curves["frc"] != 0
+
+
+def test_a_channel_that_is_not_there_is_named(drawn):
+    with pytest.raises(UserError, match=r"no channel 2 in truths of shape \(2, 32, 40\); give one below 2"):
+        drawn(["tie"], problems={"two planes": "pair"}, wave=True, channels={"two planes": 2})
+
+
+def test_errors_stand_between_predictions_and_truths(drawn, shown):
+    images, texts = shown
+    _, truths, predictions = drawn(["tie"], problems={"one plane": "single"}, errors=True)
+    (_, _), (tie, _), (error, limits), (truth, _) = images
+    np.testing.assert_array_equal(error, tie - truth)
+    np.testing.assert_array_equal(truth, truths[0])
+    assert limits == (-0.25, 0.25)
+    assert "error" in texts and any("minus a quarter" in text.replace("\n", " ") for text in texts)
+
+
+@pytest.mark.parametrize("variants", [["lost"], ["tie", "lost"]])
+def test_a_figure_with_errors_is_drawn_without_a_prediction_too(drawn, variants):
+    lines, _, _ = drawn(variants, errors=True)
+    assert {line["variant"] for line in lines} == set(variants)
+
+
 def test_what_happened_stands_in_place_of_a_prediction(drawn, shown):
     images, texts = shown
     lines, _, _ = drawn(["lost"])

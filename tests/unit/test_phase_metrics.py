@@ -83,6 +83,20 @@ def test_equal_images_have_no_error_and_others_of_another_shape_none_at_all(modu
         module.metric(truth[:, :8], truth, module.Params())
 
 
+@pytest.mark.parametrize("module", [mae, mae_less_median, mae_wrapped, frc_area])
+def test_one_channel_may_be_compared_alone(module):
+    truth, estimate = source().random((2, 3, 16, 16))
+    params = module.Params(channel=1)
+    alone = module.metric(estimate[1], truth[1], module.Params())
+    assert module.metric(estimate, truth, params) == alone
+    assert module.metric(estimate, truth, module.Params(channel=2)) != alone
+    for wrong in (truth[0], truth[:1]):
+        with pytest.raises(UserError, match=r"there is no channel 1 in images of shape"):
+            module.metric(wrong, wrong, params)
+    with pytest.raises(UserError, match="must be equal"):
+        module.metric(estimate[:2], truth, params)
+
+
 # Fourier ring correlation
 
 

@@ -30,6 +30,15 @@ def test_targets_are_all_tables_figures_and_the_report(small):
     assert plan.targets()[-1] == "results/report/index.html"
 
 
+def test_a_video_is_written_as_one(small):
+    plan, _ = small
+    assert sorted([*plan.videos, *plan.drawings]) == sorted(plan.figures)
+    for figure in plan.figures:
+        moving = plan.figures[figure].kind == "video"
+        assert plan.figure_suffixes(figure) == ("webp" if moving else "svg", "png", "csv")
+        assert (figure in plan.videos) == moving
+
+
 def test_specs_are_json_of_moderate_size(small):
     plan, specs = small
     for name in plan.tables:
@@ -48,8 +57,12 @@ def test_learning_is_told_nothing_of_the_test_split(small):
         assert specs.tune_code(problem, variant) == other_specs.tune_code(problem, variant)
         assert specs.train("em_low", "atrous_low", "1", "all") == other_specs.train("em_low", "atrous_low", "1", "all")
     assert specs.train_code("em_low", "atrous_low") == other_specs.train_code("em_low", "atrous_low")
-    splits = {split: [f"results/small/data/micrographs/{split}/index.csv"] for split in ("train", "validation")}
-    assert plan.learned_from("em_low", "atrous_low", "all") == splits
+    train, validation = ([f"results/small/data/micrographs/{split}/index.csv"] for split in ("train", "validation"))
+    learned_from = plan.learned_from("em_low", "atrous_low", "all")
+    assert {what: indexes for what, indexes in learned_from.items() if indexes} == {
+        "training": train,
+        "validation": validation,
+    }
     _, *rules = (HOME / "workflow/rules/train.smk").read_text().split("\nrule ")
     assert [rule.split(":")[0] for rule in rules] == ["tune", "train"]
     for rule in rules:
@@ -64,6 +77,17 @@ def test_a_variant_is_tuned_on_the_problem_it_names(small):
         "results/small/models/ssi_2d_tuning/wiener_deconvolution_tuned/1/all/params.json"
     ]
     assert plan.tuned("em_low", "gaussian", "params.json") == []
+
+
+def test_validation_images_may_be_those_of_another_dataset():
+    plan, _ = made(scale="paper")
+    assert plan.truth("phase_gradient", "validation") == ["results/paper/data/phase_kodak/validation/index.csv"]
+    for split in ("train", "test"):
+        assert plan.truth("phase_gradient", split) == [f"results/paper/data/phase_photographs/{split}/index.csv"]
+    learned = plan.learned_from("phase_gradient", "multi_scale", "all")
+    assert learned["validation"] == plan.truth("phase_gradient", "validation")
+    small = made()[0]
+    assert small.truth("phase_gradient", "validation") == ["results/small/data/phase_photographs/validation/index.csv"]
 
 
 def test_a_trained_variant_lies_where_it_was_trained(small):
@@ -241,3 +265,15 @@ def test_editing_one_method_changes_the_digests_of_its_jobs_only(small):
     assert codes["gaussian"] == codes["gaussian_tuned"] != codes["median"]
     trained = {name: specs.train_code("em_low", name) for name in ("atrous_low", "batch_10", "dncnn")}
     assert trained["atrous_low"] == trained["batch_10"] != trained["dncnn"]
+
+
+def test_what_is_trained_on_besides_and_what_was_measured(small):
+    """Datasets that a problem trains with, and recorded images in place of those that are made anew."""
+    plan, _ = small
+    other, _ = made()
+    other.problems["em_low"].train_with = ["large_micrographs"]
+    other.problems["em_low"].measured = "recorded"
+    before, after = (one.learned_from("em_low", "atrous_low", "all") for one in (plan, other))
+    assert after["training"] == [*before["training"], "results/small/data/large_micrographs/train/index.csv"]
+    assert after["training_measured"] == ["results/small/data/recorded/train/index.csv"]
+    assert after["validation"] == before["validation"]

@@ -10,7 +10,7 @@ import made_up
 import pytest
 
 from reconbench.config import showing
-from reconbench.config.models import Table
+from reconbench.config.tables_and_figures import Table
 from reconbench.results.rendering import FORMATS
 from reconbench.results.report import write_report
 from reconbench.results.tables import make_table

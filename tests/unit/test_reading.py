@@ -69,6 +69,83 @@ def test_grey_is_made_of_colour_with_the_weights_of_scikit_image(tmp_path, suffi
     np.testing.assert_allclose(read_image(path, colour="grey")[0], 255 * rgb2gray(RGB), rtol=1e-5)
 
 
+@pytest.mark.parametrize("channels", [3, 4])
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".npy"])
+def test_colour_that_is_kept_is_red_green_and_blue_in_front(tmp_path, suffix, channels):
+    image = np.concatenate([RGB, np.full((12, 17, channels - 3), 200, dtype=np.uint8)], axis=-1)
+    path = tmp_path / f"a{suffix}"
+    if suffix == ".npy":
+        np.save(path, image)
+    elif suffix == ".tif":
+        tifffile.imwrite(path, image, photometric="rgb")
+    else:
+        cv2.imwrite(str(path), bgr(image))
+    read, axes, _ = read_image(path, colour="keep")
+    assert (axes, read.dtype, read.flags.c_contiguous) == ("CYX", np.float32, True)
+    np.testing.assert_array_equal(read, np.moveaxis(RGB, -1, 0))
+
+
+def test_kept_colours_of_a_file_of_numbers_are_not_rounded(tmp_path):
+    image = RANDOM.random((12, 17, 3)).astype(np.float32)
+    np.save(tmp_path / "a.npy", image)
+    np.testing.assert_array_equal(read_image(tmp_path / "a.npy", colour="keep")[0], np.moveaxis(image, -1, 0))
+
+
+@pytest.mark.parametrize("image", [GREY, np.stack([GREY] * 3, axis=-1)], ids=["one channel", "equal channels"])
+def test_a_grey_image_has_three_equal_channels_where_colour_is_kept(tmp_path, image):
+    cv2.imwrite(str(tmp_path / "a.png"), image)
+    read, axes, _ = read_image(tmp_path / "a.png", colour="keep")
+    assert axes == "CYX"
+    np.testing.assert_array_equal(read, [GREY] * 3)
+
+
+def test_three_channels_of_an_ome_file_are_the_colours_that_are_kept(tmp_path):
+    image = VOLUME[:3]
+    write_image(tmp_path / "a.ome.tif", image, "CYX", (30.0, 31.5))
+    read, axes, pixel_size = read_image(tmp_path / "a.ome.tif", colour="keep")
+    np.testing.assert_array_equal(read, image)
+    assert (axes, pixel_size) == ("CYX", (30, 31.5))
+
+
+@pytest.mark.parametrize(("image", "axes"), [(VOLUME, "ZYX"), (VOLUME[:3], "TYX"), (VOLUME[:2], "CYX")])
+def test_only_single_images_have_colours_to_keep(tmp_path, image, axes):
+    write_image(tmp_path / "a.ome.tif", image, axes)
+    with pytest.raises(UserError, match=rf"a.ome.tif has the axes {axes} .* `colour: keep` is for single images"):
+        read_image(tmp_path / "a.ome.tif", colour="keep")
+
+
+@pytest.mark.parametrize(("dtype", "largest"), [(np.uint8, 255), (np.uint16, 65535), (np.int16, 32767)])
+def test_integers_are_set_against_the_largest_value_of_their_type(tmp_path, dtype, largest):
+    image = GREY.astype(dtype)
+    image[0, 0] = largest
+    np.save(tmp_path / "a.npy", image)
+    read, _, _ = read_image(tmp_path / "a.npy", full_range=True)
+    np.testing.assert_allclose(read, image / largest, rtol=1e-6)
+    assert read.max() == 1
+
+
+@pytest.mark.parametrize("image", [VOLUME[0] * 7, GREY > 100])
+def test_values_of_no_integer_type_have_no_full_range(tmp_path, image):
+    np.save(tmp_path / "a.npy", image)
+    np.testing.assert_array_equal(read_image(tmp_path / "a.npy", full_range=True)[0], image)
+
+
+def test_the_luminance_of_a_photograph_is_set_against_the_range_of_its_colours(tmp_path):
+    from skimage.color import rgb2gray
+
+    cv2.imwrite(str(tmp_path / "a.png"), bgr(RGB))
+    read, _, _ = read_image(tmp_path / "a.png", colour="grey", full_range=True)
+    np.testing.assert_allclose(read, rgb2gray(RGB), rtol=1e-5)
+
+
+@pytest.mark.parametrize("axes", ["TYX", "CYX"])
+def test_sequences_and_channels_that_the_workflow_writes_are_read_as_such(tmp_path, axes):
+    write_image(tmp_path / "a.ome.tif", VOLUME, axes, (30.0, 31.5))
+    read, found, pixel_size = read_image(tmp_path / "a.ome.tif")
+    np.testing.assert_array_equal(read, VOLUME)
+    assert (found, pixel_size) == (axes, (30, 31.5))
+
+
 def test_what_the_workflow_writes_is_read_with_axes_and_pixel_size(tmp_path):
     write_image(tmp_path / "a.ome.tif", VOLUME, "ZYX", (120.0, 30.0, 31.5))
     read, axes, pixel_size = read_image(tmp_path / "a.ome.tif")

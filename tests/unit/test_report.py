@@ -12,7 +12,7 @@ from reconbench.results.sources import read_sources
 
 HOME = Path(__file__).resolve().parents[2]
 STUDY = {"name": "study", "title": "A <study>", "reference": "Someone 2018", "tables": ["made_up"], "figures": ["kde"]}
-VOID = {"meta", "img", "br", "link"}
+VOID = {"meta", "img", "br", "link", "source"}
 
 
 class Page(HTMLParser):
@@ -26,7 +26,7 @@ class Page(HTMLParser):
     def handle_starttag(self, tag, attributes):
         attributes = dict(attributes)
         self.tags.add(tag)
-        self.links += [attributes[name] for name in ("href", "src") if name in attributes]
+        self.links += [attributes[name] for name in ("href", "src", "srcset") if name in attributes]
         self.identifiers += [attributes["id"]] if "id" in attributes else []
         self.open += [] if tag in VOID else [tag]
 
@@ -66,24 +66,21 @@ def results(tmp_path_factory):
     run("table", spec, {"scores": [scores, failed], "runs": [run_file], "tuned": [], "published": []}, outputs)
     figures = root / "results" / "figures"
     figures.mkdir()
-    for suffix in ("png", "svg", "csv"):
-        (figures / f"kde.{suffix}").touch()
-    figure = made_up.spec(made_up.figure("kde", {}, [], {}), {}, {}, [], "kde")
-    sources = {"spec": figure, "inputs": {}, "code": "def", "git_commit": None, "versions": {}}
-    (figures / "kde.provenance.json").write_text(json.dumps(sources))
+    for kind, picture in {"kde": "svg", "video": "webp"}.items():
+        for suffix in (picture, "png", "csv"):
+            (figures / f"{kind}.{suffix}").touch()
+        figure = made_up.spec(made_up.figure(kind, {}, [], {}), {}, {}, [], kind)
+        sources = {"spec": figure, "inputs": {}, "code": "def", "git_commit": None, "versions": {}}
+        (figures / f"{kind}.provenance.json").write_text(json.dumps(sources))
     return root / "results"
 
 
 @pytest.fixture(scope="module")
 def page(results):
     output = results / "report" / "index.html"
-    spec = {"scale": "small", "seed": 3, "studies": [{**STUDY, "figures": ["kde", "examples"]}]}
-    run(
-        "report",
-        spec,
-        {"tables": [results / "tables" / "made_up.html"], "figures": [results / "figures" / "kde.png"]},
-        {"report": output},
-    )
+    spec = {"scale": "small", "seed": 3, "studies": [{**STUDY, "figures": ["kde", "video", "examples"]}]}
+    figures = [results / "figures" / f"{name}.png" for name in ("kde", "video")]
+    run("report", spec, {"tables": [results / "tables" / "made_up.html"], "figures": figures}, {"report": output})
     return output.read_text()
 
 
@@ -125,6 +122,15 @@ def test_the_page_says_what_it_is_and_what_is_missing(page):
         assert words.lower() in page.lower()
     assert "figure examples is not made" in page
     assert "Median on ssi_2d: out of memory" in page
+
+
+def test_a_video_moves_except_for_those_who_want_it_still(page):
+    assert '<img src="../figures/kde.png"' in page and '<img src="../figures/video.webp"' in page
+    assert 'media="print, (prefers-reduced-motion: reduce)" srcset="../figures/video.png"' in page
+    for name in ("kde.svg", "video.webp", "video.png", "video.csv"):
+        assert f'href="../figures/{name}"' in page
+    assert "results/figures/kde.svg" in page and "results/figures/video.webp" in page
+    assert "video.svg" not in page
 
 
 def test_the_page_says_when_nothing_is_missing(results):

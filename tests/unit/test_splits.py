@@ -136,3 +136,70 @@ def test_nothing_heavy_is_imported():
         [sys.executable, "-c", program], env={"PYTHONPATH": str(source)}, capture_output=True, text=True
     )
     assert run.stdout.strip() == "set()", run.stderr
+
+
+# Some of the files, and films.
+
+PAIRS = ["1/001_screen.png", "1/001_seen.png", "1/002_screen.png", "2/001_screen.png", "notes_screen.tif"]
+
+
+def test_a_form_of_files_gives_their_names():
+    assert name_of("lensed/im43.npy", "lensed/{name}.npy") == "im43"
+    assert name_of("1/001_screen.png", "{name}_screen.png") == "1_001"
+    assert name_of("cell.ome.tif", "{name}") == "cell.ome.tif"
+
+
+def test_only_files_of_the_form_take_part(tmp_path):
+    for file in [*PAIRS, "_screen.png"]:
+        (tmp_path / file).parent.mkdir(exist_ok=True)
+        (tmp_path / file).touch()
+    definition = {
+        "source": "folder",
+        "path": str(tmp_path),
+        "files": "{name}_screen.png",
+        "splits": {"test": ["1_001", "1_002"]},
+    }
+    files = candidates(definition)
+    assert files == ["1/001_screen.png", "1/002_screen.png", "2/001_screen.png"]
+    assert members(definition, files)["test"] == ["1/001_screen.png", "1/002_screen.png"]
+    assert number_of_images(definition, "test") == 2
+
+
+def test_truths_and_measurements_of_the_registry_have_the_same_names():
+    pairs = {
+        kind: {
+            "source": "registry",
+            "name": "diffuse_lensless_pairs",
+            "files": f"{kind}/{{name}}.npy",
+            "splits": {"train": 3, "validation": ["im43"], "test": ["im65"]},
+        }
+        for kind in ("lensed", "diffuser")
+    }
+    found = {kind: members(definition, candidates(definition)) for kind, definition in pairs.items()}
+    assert found["lensed"] == {
+        "train": ["lensed/im157.npy", "lensed/im189.npy", "lensed/im326.npy"],
+        "validation": ["lensed/im43.npy"],
+        "test": ["lensed/im65.npy"],
+    }
+    for split, files in found["diffuser"].items():
+        assert [file.replace("diffuser", "lensed") for file in files] == found["lensed"][split]
+
+
+def test_a_form_that_no_file_has_leaves_none():
+    definition = {"source": "registry", "name": "diffuse_lensless_pairs", "files": "raw/{name}.npy"}
+    with pytest.raises(UserError, match="wants 1 images, and 0 of 0 are left"):
+        number_of_images({**definition, "splits": {"test": 1}}, "test")
+
+
+def test_the_number_of_frames_is_known_without_the_film():
+    film = {"file": "absent.mp4", "frames_per_second": 2}
+    definition = {
+        "source": "folder",
+        "path": "not/there",
+        "film": film,
+        "splits": {"train": ["2-11.8"], "test": ["15-20"]},
+    }
+    assert [number_of_images(definition, split) for split in ("train", "validation", "test")] == [20, 0, 10]
+    assert number_of_images({**definition, "crop": {"size": [8, 8], "number": 7}}, "test") == 7
+    with pytest.raises(UserError, match="less than 2 seconds apart"):
+        check_splits({**definition, "splits": {"train": ["2-14"], "test": ["15-20"]}})

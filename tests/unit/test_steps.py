@@ -7,7 +7,7 @@ from reconbench import randomness
 from reconbench.errors import UserError
 from reconbench.images import ImageWriter, read_index, shard
 from reconbench.steps import scoring
-from reconbench.steps.measuring import check_pairs, measure, scored_against
+from reconbench.steps.measuring import axes_of, check_pairs, measure, scored_against
 from reconbench.steps.restoring import Restorer, restore_images
 from reconbench.steps.tuning import combinations, tune
 
@@ -39,6 +39,21 @@ def test_a_measurement_depends_on_its_address_alone():
     draws = [measure(truth, None, POISSON, randomness.generator(0, "measure", name))[0] for name in "aab"]
     assert np.array_equal(draws[0], draws[1])
     assert not np.array_equal(draws[0], draws[2])
+
+
+@pytest.mark.parametrize(
+    ("truth", "shape", "axes"),
+    [
+        ("TYX", (4, 9, 9), "TYX"),
+        ("CYX", (3, 5, 7), "CYX"),
+        ("ZYX", (4, 9, 9), "ZYX"),
+        ("YX", (5, 9, 9), "CYX"),
+        ("CYX", (9, 9), "YX"),
+        ("YX", (9, 9), "YX"),
+    ],
+)
+def test_a_measurement_has_the_axes_of_its_truth_and_channels_where_it_has_more(truth, shape, axes):
+    assert axes_of(np.zeros(shape), truth) == axes
 
 
 def test_a_mean_matched_target_has_the_mean_of_the_measurement():

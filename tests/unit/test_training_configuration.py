@@ -23,7 +23,7 @@ STUDY = {
         "low": {"kind": "denoising", "dataset": "micrographs", "noise": NOISE},
         "untrained": {"kind": "denoising", "dataset": "others", "noise": NOISE},
         "measured": {"kind": "denoising", "measured": "seen"},
-        "paired": {"kind": "denoising", "dataset": "micrographs", "measured": "seen"},
+        "paired": {"kind": "denoising", "dataset": "micrographs", "measured": "others"},
         "blurred": {"kind": "deconvolution", "dataset": "others", "forward": {"name": "ssi_blur"}, "noise": NOISE},
         "recorded": {"kind": "deconvolution", "measured": "others", "forward": {"name": "ssi_blur"}},
     },
@@ -110,12 +110,12 @@ FAULTS = {
     "start from a problem without images for training": (
         started("untrained", "network"),
         "variants.fine_tuned.start_from.problem: variant 'network' is trained on the train split of problem "
-        "'untrained', which has no images; give that split some, or name another problem here",
+        "'untrained', which has no images in dataset 'others'; give that split some, or name another problem here",
     ),
     "start from measured images": (
         started("paired", "network"),
-        "variants.fine_tuned.start_from.problem: variant 'network' is trained on problem 'paired', which is not "
-        "simulated; name another problem here",
+        "variants.fine_tuned.start_from.problem: variant 'network' is trained on the train split of problem "
+        "'paired', which has no images in dataset 'others'; give that split some, or name another problem here",
     ),
     "start without a problem": (
         {"variants": {"fine_tuned": {"start_from": {"problem": None}}}},
@@ -137,17 +137,17 @@ FAULTS = {
     "training on a problem that one solves, without images": (
         {"runs": {"elsewhere": {"variants": ["curve_only"], "problems": ["untrained"]}}},
         "runs.elsewhere.variants: variant 'curve_only' is trained on the train split of problem 'untrained', which has "
-        "no images; give that split some, or give the variant a `train_on`",
+        "no images in dataset 'others'; give that split some, or give the variant a `train_on`",
     ),
     "training without truths": (
         {"runs": {"elsewhere": {"variants": ["curve_only"], "problems": ["measured"]}}},
-        "runs.elsewhere.variants: variant 'curve_only' is trained on problem 'measured', which is not simulated; "
-        "give the variant a `train_on`",
+        "runs.elsewhere.variants: variant 'curve_only' is trained on problem 'measured', which has no truths; give "
+        "the variant a `train_on`",
     ),
     "training on measured images": (
         {"runs": {"elsewhere": {"variants": ["curve_only"], "problems": ["paired"]}}},
-        "runs.elsewhere.variants: variant 'curve_only' is trained on problem 'paired', which is not simulated; "
-        "give the variant a `train_on`",
+        "runs.elsewhere.variants: variant 'curve_only' is trained on the train split of problem 'paired', which has no "
+        "images in dataset 'others'; give that split some, or give the variant a `train_on`",
     ),
     "tuning without truths": (
         {"variants": {"tuned": {"method": "gaussian", "tune": {}}}, "runs": {"elsewhere": {"variants": ["tuned"]}}},

@@ -89,7 +89,9 @@ class Counted:
     def jobs(self) -> dict[str, int]:
         counts = {"prepare": self.prepared, "measure": self.measured, "tune": self.tuned, "train": self.trained}
         counts |= {"restore": self.restored, "score": self.scored}
-        counts |= {"table": self.study["tables"], "figure": self.study["figures"], "time_convolution": self.timed}
+        videos = {name for name, figure in self.study["figures"].items() if figure["kind"] == "video"}
+        counts |= {"table": self.study["tables"], "figure": self.study["figures"].keys() - videos, "video": videos}
+        counts |= {"time_convolution": self.timed}
         return {rule: len(jobs) for rule, jobs in counts.items()}
 
 
@@ -103,7 +105,7 @@ def expected_jobs(checkout, scale: str) -> dict[str, int]:
     totals = Counter({"report": 1, "all": 1})
     for study in counted(checkout, scale):
         totals.update(study.jobs())
-    return dict(totals)
+    return {rule: number for rule, number in totals.items() if number}
 
 
 @pytest.mark.parametrize("scale, resources", [("tiny", []), ("small", ["--resources", "gpu=2"])])
@@ -167,6 +169,43 @@ def test_methods_can_be_left_out(checkout, method):
     fewer = checkout.jobs("--config", f"leave_out={method}")
     assert any(expected.values())
     assert {rule: everything[rule] - fewer[rule] for rule in expected} == expected
+
+
+def test_a_video_has_outputs_of_its_own(checkout, tmp_path):
+    """A study of a user's own, with a video of its test images and a table of speeds, which reads the measurements."""
+    study = {
+        "datasets": {
+            "clusters": {"source": "simulated", "name": "atomic_clusters", "size": [64, 64], "splits": {"test": 2}}
+        },
+        "problems": {"clusters_low": {"kind": "denoising", "dataset": "clusters"}},
+        "runs": {
+            "own": {"problems": "clusters_low", "variants": ["identity", "gaussian"], "metrics": ["mae"], "examples": 2}
+        },
+        "tables": {
+            "own_speed": {
+                "title": "Speed",
+                "metrics": {"frame_seconds": {}, "time_ratio": {}},
+                "sections": [{"problems": {"": "clusters_low"}, "variants": ["gaussian"]}],
+            }
+        },
+        "figures": {
+            "own_video": {"kind": "video", "title": "Video", "problems": {"": "clusters_low"}, "variants": ["gaussian"]}
+        },
+    }
+    path = tmp_path / "own.yaml"
+    path.write_text(yaml.safe_dump(study))
+    chosen = ["--config", f"studies={path}"]
+    said = checkout.succeeding(
+        "-n", "-p", *chosen, "--", "results/figures/own_video.webp", "results/tables/own_speed.md"
+    )
+    assert "Make video own_video" in said and "rule figure:" not in said
+    (video,) = (" ".join(line.split()) for line in said.splitlines() if "figure.py" in line)
+    for suffix in ("webp", "png", "csv"):
+        assert f"--output {suffix} results/figures/own_video.{suffix}" in video
+    (table,) = (" ".join(line.split()) for line in said.splitlines() if "table.py" in line)
+    assert "--input measurements results/small/measurements/clusters_low/test/index.csv" in table
+    assert "own_video.svg" in checkout.failing("-n", *chosen, "--", "results/figures/own_video.svg")
+    assert checkout.jobs(*chosen)["video"] == 1
 
 
 def test_nothing_is_activated(checkout, monkeypatch):

@@ -16,9 +16,9 @@ pytestmark = pytest.mark.skipif(
 torch = pytest.importorskip("torch")
 
 NAME = "phase_throughfocus_cell"
-# Micrometres of the stage; focus is at 10.
+# Micrometres of the stage, which goes against the light; focus is at 10.
 FOCUS = 10
-PLANES = (-160, -80, -40, -20, -10, 0, 10, 20, 40, 80, 160)
+PLANES = (160, 80, 40, 20, 10, 0, -10, -20, -40, -80, -160)
 # The plane left out, its nearest neighbour, and pixels of 0.32 micrometres that light crosses from beyond the image.
 LEFT_OUT = {-40: (-20, 91), 80: (40, 127)}
 # NRMSE of each, as first measured.
@@ -32,7 +32,7 @@ CHOSEN = {"tie": (0, 10, 20), "mftie": (-20, 0, 10, 20, 40)}
 
 
 def distance(plane):
-    return (plane - FOCUS) * 1e-6
+    return (FOCUS - plane) * 1e-6
 
 
 def file_of(plane):

@@ -26,7 +26,7 @@ SIAMESE = {("single_2d", name) for name in ("noise2self_2d", "noise2same_2d", "n
 SIAMESE |= {("single_3d", "noise2same_3d")}
 SINGLE = SIAMESE | {("single_2d", "ssi_2d_square")}
 WIENER = {("wiener_2d_1_percent", "trainable_wiener_2d"), ("wiener_3d_1_percent", "trainable_wiener_3d")}
-PHASE = {("phase_gradient", "multi_scale"), ("phase_gradient", "mean_of_phases")}
+PHASE = {("phase_gradient", "multi_scale"), ("phase_gradient", "mean_of_phases"), ("phase_wave_8", "wave_batch")}
 # Shown for its kernels, and restored by nothing.
 TOY = {("wiener_toy", "trainable_wiener_toy")}
 CHANGED = "CHANGED = 1\n\n\n"
@@ -56,11 +56,14 @@ def test_everything_is_there(finished):
     results = finished.folder / "results"
     shipped = [yaml.safe_load(path.read_text()) for path in (finished.folder / "workflow/studies").glob("*.yaml")]
     studies = [merged(study, study["scales"]["tiny"]) for study in shipped]
-    for part, suffixes in {"tables": ("csv", "md", "tex", "html"), "figures": ("svg", "png", "csv")}.items():
-        for name in [name for study in studies for name in study[part]]:
-            for suffix in (*suffixes, "provenance.json"):
-                assert (results / part / f"{name}.{suffix}").stat().st_size > 0
-            assert name in (results / "report" / "index.html").read_text()
+    report = (results / "report" / "index.html").read_text()
+    files = {f"tables/{name}": ("csv", "md", "tex", "html") for study in studies for name in study["tables"]}
+    for name, figure in ((name, figure) for study in studies for name, figure in study["figures"].items()):
+        files[f"figures/{name}"] = ("webp" if figure["kind"] == "video" else "svg", "png", "csv")
+    for name, suffixes in files.items():
+        for suffix in (*suffixes, "provenance.json"):
+            assert (results / f"{name}.{suffix}").stat().st_size > 0
+        assert name in report
 
 
 def test_every_method_ran(finished):

@@ -293,6 +293,10 @@ def get_table_trained(wildcards):
     return PLAN.trainings(PLAN.table_pairs(wildcards.table), "run.json")
 
 
+def get_table_measurements(wildcards):
+    return PLAN.table_measurements(wildcards.table)
+
+
 def get_published(wildcards):
     return PLAN.published(wildcards.table)
 

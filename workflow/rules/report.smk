@@ -7,6 +7,7 @@ rule table:
         runs=get_table_runs,
         tuned=get_table_tuned,
         trained=get_table_trained,
+        measurements=get_table_measurements,
         published=get_published,
     output:
         csv="results/tables/{table}.csv",
@@ -31,7 +32,8 @@ rule table:
     shell:
         'python "$RECONBENCH_SCRIPTS/table.py" --spec {params.spec:q} --code {params.code}'
         " --input scores {input.scores:q} --input runs {input.runs:q} --input tuned {input.tuned:q}"
-        " --input trained {input.trained:q} --input published {input.published:q}"
+        " --input trained {input.trained:q} --input measurements {input.measurements:q}"
+        " --input published {input.published:q}"
         " --output csv {output.csv:q} --output md {output.md:q} --output tex {output.tex:q}"
         " --output html {output.html:q} --output provenance {output.provenance:q} 2>&1 | tee {log:q} >&2"
 
@@ -45,10 +47,11 @@ rule figure:
         models=ancient(figure_files("models")),
         model_runs=get_figure_model_runs,
         timings=figure_files("timings"),
+        runs=figure_files("runs"),
         truths=figure_files("truths"),
         measurements=figure_files("measurements"),
     output:
-        svg=report(
+        picture=report(
             "results/figures/{figure}.svg",
             caption="../report/figure.rst",
             category="Figures",
@@ -59,6 +62,8 @@ rule figure:
         provenance="results/figures/{figure}.provenance.json",
     log:
         "results/logs/figure/{figure}.log",
+    wildcard_constraints:
+        figure=one_of(PLAN.drawings),
     # As soon as it can be drawn, so that a run does not end with one core drawing.
     priority: 1
     conda:
@@ -66,16 +71,36 @@ rule figure:
     params:
         spec=get_figure_spec,
         code=get_figure_code,
+        format="svg",
     message:
         "Draw figure {wildcards.figure}"
     shell:
         'python "$RECONBENCH_SCRIPTS/figure.py" --spec {params.spec:q} --code {params.code}'
         " --input scores {input.scores:q} --input examples {input.examples:q}"
         " --input errors {input.errors:q} --input training {input.training:q} --input models {input.models:q}"
-        " --input timings {input.timings:q}"
+        " --input timings {input.timings:q} --input runs {input.runs:q}"
         " --input truths {input.truths:q} --input measurements {input.measurements:q}"
-        " --output svg {output.svg:q} --output png {output.png:q} --output csv {output.csv:q}"
+        " --output {params.format} {output.picture:q} --output png {output.png:q} --output csv {output.csv:q}"
         " --output provenance {output.provenance:q} 2>&1 | tee {log:q} >&2"
+
+
+use rule figure as video with:
+    output:
+        picture=report(
+            "results/figures/{figure}.webp",
+            caption="../report/figure.rst",
+            category="Figures",
+            labels={"figure": "{figure}"},
+        ),
+        png="results/figures/{figure}.png",
+        csv="results/figures/{figure}.csv",
+        provenance="results/figures/{figure}.provenance.json",
+    wildcard_constraints:
+        figure=one_of(PLAN.videos),
+    params:
+        format="webp",
+    message:
+        "Make video {wildcards.figure}"
 
 
 rule report:

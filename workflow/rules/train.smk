@@ -37,10 +37,14 @@ rule tune:
 
 rule train:
     input:
-        training=learned_from("train"),
-        training_images=ancient(images_of(learned_from("train"))),
+        training=learned_from("training"),
+        training_images=ancient(images_of(learned_from("training"))),
+        training_measured=learned_from("training_measured"),
+        training_measured_images=ancient(images_of(learned_from("training_measured"))),
         validation=learned_from("validation"),
         validation_images=ancient(images_of(learned_from("validation"))),
+        validation_measured=learned_from("validation_measured"),
+        validation_measured_images=ancient(images_of(learned_from("validation_measured"))),
         measurement=learned_from("measurement"),
         measurement_images=ancient(images_of(learned_from("measurement"))),
         truth=learned_from("truth"),
@@ -73,7 +77,8 @@ rule train:
     shell:
         'python "$RECONBENCH_SCRIPTS/train.py" --spec {params.spec:q} --code {params.code} --gpu {resources.gpu}'
         " --on-error {resources.on_error} --time-limit {resources.time_limit}"
-        " --input training {input.training:q} --input validation {input.validation:q}"
+        " --input training {input.training:q} --input training_measured {input.training_measured:q}"
+        " --input validation {input.validation:q} --input validation_measured {input.validation_measured:q}"
         " --input measurement {input.measurement:q} --input truth {input.truth:q}"
         " --input start {input.start:q} --input start_run {input.start_run:q}"
         " --output weights {output.weights:q} --output training {output.training:q} --output run {output.run:q}"

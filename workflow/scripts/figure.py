@@ -1,15 +1,16 @@
-"""Draw one figure, and write down the values that are drawn.
+"""Draw one figure or video, and write down the values that are drawn.
 
 Input:  scores (scores.csv of every part of every row), examples and errors (examples.csv and errors.csv of the same),
         truths (index.csv of the truths of each problem that has any), measurements (index.csv of each problem),
-        training and models (training.csv and weights.pt of every repetition of every trained row), timings (timings.csv
-        and run.json of what was timed for the figure); nothing of what the kind does not read
-Output: svg, png, csv, provenance (json)
+        training and models (training.csv and weights.pt of every repetition of every trained row), runs (run.json of
+        the estimates of every part of every row), timings (timings.csv and run.json of what was timed for the figure);
+        nothing of what the kind does not read
+Output: svg (of a video webp), png, csv, provenance (json)
 """
 
 import _step
 
-INPUTS = ("scores", "examples", "truths", "measurements", "training", "models", "errors", "timings")
+INPUTS = ("scores", "examples", "truths", "measurements", "training", "models", "errors", "timings", "runs")
 
 
 def figure(step: _step.Step) -> None:

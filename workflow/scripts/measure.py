@@ -12,7 +12,7 @@ def measure(step: _step.Step) -> None:
     from reconbench import randomness
     from reconbench.images import ImageWriter, read_index
     from reconbench.progress import progress
-    from reconbench.steps.measuring import INSTRUMENT, ForwardModels, check_pairs, measure
+    from reconbench.steps.measuring import INSTRUMENT, ForwardModels, axes_of, check_pairs, measure
 
     spec = step.spec
     truths = [record for index in step.inputs["truth"] for record in read_index(index)]
@@ -31,7 +31,8 @@ def measure(step: _step.Step) -> None:
             notes = {f"drawn_{key}": value for key, value in drawn.items()}
             if choice is not None:
                 notes[INSTRUMENT] = choice
-            writer.add(record.name, measurement, pixel_size=record.pixel_size, **notes)
+            axes = axes_of(measurement, record.axes)
+            writer.add(record.name, measurement, axes, record.pixel_size, **notes)
 
 
 if __name__ == "__main__":

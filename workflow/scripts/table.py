@@ -2,6 +2,7 @@
 
 Input:  scores (scores.csv of every part of every row), runs (run.json of their estimates),
         tuned (params.json of tuned rows), trained (run.json of every training of trained rows),
+        measurements (index.csv of each problem, where times of frames are shown),
         published (csv with published numbers, or nothing)
 Output: csv, md, tex, html, provenance (json)
 """
@@ -16,7 +17,8 @@ def table(step: _step.Step) -> None:
 
     inputs = step.inputs
     published = next(iter(inputs["published"]), None)
-    made = make_table(step.spec, inputs["scores"], inputs["runs"], inputs["tuned"], inputs["trained"], published)
+    names = ("scores", "runs", "tuned", "trained")
+    made = make_table(step.spec, *(inputs[name] for name in names), published, inputs["measurements"])
     for suffix, render in FORMATS.items():
         step.outputs[suffix].write_text(render(made), encoding="utf-8")
     write_sources(step.outputs["provenance"], step.spec, inputs, step.code)

@@ -1,8 +1,9 @@
 """Train the networks of a variant; go on from the checkpoint beside the outputs, if there is one of this very training.
 
-Input:  training, validation (index.csv of truths) of a method that is trained on truths; measurement (index.csv), and
-        truth (index.csv) if training.csv is to say how far the estimates are from it, of one that is trained on the
-        image it restores; start (weights to start from, or nothing), start_run (run.json of those, or nothing)
+Input:  training, validation (index.csv of truths, one or more) of a method that is trained on truths, and where images
+        are measured ones training_measured, validation_measured (index.csv); measurement (index.csv), and truth
+        (index.csv) if training.csv is to say how far the estimates are from it, of one that is trained on the image it
+        restores; start (weights to start from, or nothing), start_run (run.json of those, or nothing)
 Output: weights (weights.pt), training (training.csv, one line a validation), run (run.json)
 """
 
@@ -42,14 +43,17 @@ def training_data(step: _step.Step):
     from reconbench.steps.scoring import paired
     from reconbench.steps.training import TrainingData
 
+    def records(name: str) -> list:
+        return [record for index in step.inputs[name] for record in read_index(index)]
+
     start = next(iter(step.inputs["start"]), None)
     if not step.inputs["measurement"]:
-        return TrainingData(read_index(step.input("training")), read_index(step.input("validation")), start=start)
+        splits = ("training", "validation", "training_measured", "validation_measured")
+        return TrainingData(**{split: records(split) for split in splits}, start=start)
     measured = shard(read_index(step.input("measurement")), step.spec["part"])
     if len(measured) != 1:
         raise UserError(f"part {step.spec['part']} has {len(measured)} images; a network is trained on one measurement")
-    truths = [record for index in step.inputs["truth"] for record in read_index(index)]
-    return TrainingData(measurement=measured[0], truth=paired(measured, truths)[0], start=start)
+    return TrainingData(measurement=measured[0], truth=paired(measured, records("truth"))[0], start=start)
 
 
 def about(spec: dict) -> dict:

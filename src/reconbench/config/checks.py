@@ -7,15 +7,18 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from reconbench import catalogue
-from reconbench.config import learning, series, showing
+from reconbench.config import files, learning, series, showing
 from reconbench.config.benchmark import Benchmark, LoadedStudy
+from reconbench.config.datasets import Dataset
 from reconbench.config.messages import faults, nearest, unknown
-from reconbench.config.models import ORACLE, SPLITS, Dataset, Figure, ProblemDefinition, Run, Table, Variant
+from reconbench.config.models import ProblemDefinition, Run, Variant
+from reconbench.config.sections import ORACLE
 from reconbench.config.sources import Fault, Location
+from reconbench.config.tables_and_figures import Figure, Table
 from reconbench.datasets.registry import registry
-from reconbench.datasets.splits import check_splits, number_of_images
+from reconbench.datasets.splits import SPLITS, check_splits, number_of_images
 from reconbench.errors import UserError
-from reconbench.results.labels import TIME, TRAINING_COLUMNS
+from reconbench.results.labels import TIME_COLUMNS, TRAINING_COLUMNS
 
 
 def check(benchmark: Benchmark) -> list[str]:
@@ -101,6 +104,12 @@ class Checks:
                     (*at, "parameters"), catalogue.get_simulator(dataset.name), dataset.parameters
                 )
         yield from series.of_series((*at, "series"), dataset)
+        yield from files.of_files(at, dataset)
+        if dataset.validation is not None:
+            if dataset.validation not in self.datasets:
+                yield (*at, "validation"), unknown("dataset", dataset.validation, self.datasets)
+            elif dataset.splits.get("validation"):
+                yield (*at, "validation"), "this dataset has validation images of its own; leave one of the two out"
         try:
             check_splits(dataset.model_dump())
         except UserError as error:
@@ -114,6 +123,14 @@ class Checks:
             name = getattr(problem, key)
             if name is not None and name not in self.datasets:
                 yield (*at, key), unknown("dataset", name, self.datasets)
+        for name in problem.train_with:
+            if name not in self.datasets:
+                yield (*at, "train_with"), unknown("dataset", name, self.datasets)
+        if problem.train_with and problem.measured is not None:
+            yield (
+                (*at, "train_with"),
+                "images of other datasets cannot be measured as these were; leave `train_with` out",
+            )
         if problem.train_on is not None and problem.train_on not in self.problems:
             yield (*at, "train_on"), unknown("problem", problem.train_on, self.problems)
         if problem.measured is not None and problem.noise is not None:
@@ -205,6 +222,8 @@ class Checks:
         """Return the number of images of a split; None where it cannot be known or the dataset is faulty."""
         if dataset is None or split not in SPLITS:
             return None
+        if split == "validation" and dataset.validation is not None:
+            return self.images_of(self.datasets.get(dataset.validation), split)
         try:
             return number_of_images(dataset.model_dump(), split)
         except UserError:
@@ -266,7 +285,7 @@ class Checks:
                     )
                     continue
                 for metric in metrics:
-                    known = [*run.metrics, TIME, *TRAINING_COLUMNS]
+                    known = [*run.metrics, *TIME_COLUMNS, *TRAINING_COLUMNS]
                     if metric not in known:
                         yield (*at, "metrics"), unknown(f"metric of the run of problem '{name}' named", metric, known)
 

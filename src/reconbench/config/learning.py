@@ -6,8 +6,9 @@ from typing import Any, Protocol
 from pydantic import ValidationError
 
 from reconbench import catalogue
+from reconbench.config.datasets import Dataset
 from reconbench.config.messages import unknown
-from reconbench.config.models import Dataset, ProblemDefinition, Run, Variant
+from reconbench.config.models import ProblemDefinition, Run, Variant
 from reconbench.config.sources import Fault, Location
 
 
@@ -101,18 +102,16 @@ def of_learning(
     definition = checks.problems.get(problem)
     if definition is None:
         return
-    if done == "trained" and definition.measured is not None:
-        yield at, f"variant '{variant}' is trained on problem '{problem}', which is not simulated; {instead}"
-        return
     if definition.dataset is None:
         yield at, f"variant '{variant}' is {done} on problem '{problem}', which has no truths; {instead}"
     for split in ["train", "validation"] if done == "trained" else ["validation"]:
-        if checks.images_of(checks.datasets.get(definition.dataset or ""), split) == 0:
-            yield (
-                at,
-                f"variant '{variant}' is {done} on the {split} split of problem '{problem}', "
-                f"which has no images; give that split some, or {instead}",
-            )
+        for dataset in filter(None, (definition.dataset, definition.measured)):
+            if checks.images_of(checks.datasets.get(dataset), split) == 0:
+                yield (
+                    at,
+                    f"variant '{variant}' is {done} on the {split} split of problem '{problem}', "
+                    f"which has no images in dataset '{dataset}'; give that split some, or {instead}",
+                )
 
 
 def of_single_image(checks: Known, at: Location, name: str, run: Run, problem: str) -> Iterator[Fault]:

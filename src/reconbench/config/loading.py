@@ -10,8 +10,9 @@ from pydantic import ValidationError
 from reconbench.config.benchmark import Benchmark, LoadedStudy
 from reconbench.config.checks import check
 from reconbench.config.messages import faults, nearest
-from reconbench.config.models import Configuration, Figure, Run, Study, StudyFile, Table, TableSection
+from reconbench.config.models import Configuration, Run, Study, StudyFile
 from reconbench.config.sources import Source, merged
+from reconbench.config.tables_and_figures import Figure, Table, TableSection
 from reconbench.errors import ConfigurationError
 
 

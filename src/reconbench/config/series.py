@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from typing import Any
 
+from reconbench.config.datasets import Dataset
 from reconbench.config.messages import unknown
-from reconbench.config.models import Dataset, ProblemDefinition
+from reconbench.config.models import ProblemDefinition
 from reconbench.config.sources import Fault, Location
 from reconbench.datasets.registry import registry
 

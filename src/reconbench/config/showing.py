@@ -4,11 +4,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from reconbench.config.messages import unknown
-from reconbench.config.models import ORACLE, Figure, Table, TableSection, Variant
+from reconbench.config.models import Variant
+from reconbench.config.sections import ORACLE
 from reconbench.config.sources import Fault, Location
+from reconbench.config.tables_and_figures import Figure, Table, TableSection
 from reconbench.contracts import FigureKind
 from reconbench.errors import UserError
-from reconbench.results.labels import TIME, TRAINING_COLUMNS, better, is_of_training
+from reconbench.results.labels import TIME_COLUMNS, TRAINING_COLUMNS, better
 from reconbench.results.published import read_published
 
 
@@ -52,7 +54,7 @@ def of_order(at: Location, section: TableSection, metrics: Iterable[str]) -> Ite
     by = section.order.by
     if by not in metrics:
         yield (*at, "order", "by"), unknown("column of this table", by, metrics)
-    elif is_of_training(by) and not better(by):
+    elif by in (*TIME_COLUMNS, *TRAINING_COLUMNS) and not better(by):
         yield (*at, "order", "by"), f"more of '{by}' is neither better nor worse; sort by another column"
 
 
@@ -93,6 +95,6 @@ def of_oracle_stopped(
     if len(methods) > 1:
         yield (*at, "oracle_stopped"), f"these rows are of the methods {', '.join(methods)}; name rows of one method"
     first = next(iter(metrics), None)
-    if section.oracle_stopped and first in (TIME, *TRAINING_COLUMNS):
+    if section.oracle_stopped and first in (*TIME_COLUMNS, *TRAINING_COLUMNS):
         sentence = f"the best row is the best by the table's first metric, and '{first}' scores no estimates"
         yield (*at, "oracle_stopped"), sentence

@@ -3,11 +3,46 @@
 torch is imported inside the functions.
 """
 
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from pydantic import Field
 
+from reconbench.errors import NotApplicableError, UserError
 from reconbench.methods._phase_grids import mirrored
+
+# Distances of planes from focus, in metres.
+Distances = tuple[Annotated[float, Field(ge=-1, le=1)], ...]
+# Distances that differ by less are those of the same plane, in metres.
+SAME_DISTANCE = 1e-9
+
+
+def require_left_out_plane(forward: Any) -> None:
+    """Raise NotApplicableError unless the instrument leaves a plane out."""
+    if not hasattr(forward, "target"):
+        raise NotApplicableError("a plane is predicted that the instrument leaves out; this one leaves out none")
+
+
+def plane_numbers(distances: np.ndarray, chosen: Distances | None) -> tuple[int, ...]:
+    """Return the numbers of the planes at the chosen distances, of all where none is chosen.
+
+    Raises
+    ------
+    UserError
+        If no plane is at one of them.
+    """
+    if chosen is None:
+        return tuple(range(len(distances)))
+    numbers = []
+    for distance in chosen:
+        nearest = int(np.argmin(np.abs(distances - distance)))
+        if abs(distances[nearest] - distance) > SAME_DISTANCE:
+            raise UserError(
+                f"no plane is measured at {distance:g} m; there are some at "
+                f"{', '.join(f'{known:g}' for known in np.sort(distances))}"
+            )
+        numbers.append(nearest)
+    return tuple(numbers)
 
 
 def predicted_intensity(intensity: np.ndarray, phase: np.ndarray, forward: Any, device: str) -> np.ndarray:

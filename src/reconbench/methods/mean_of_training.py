@@ -1,4 +1,4 @@
-"""The control of phase retrieval that knows its training set: the mean of all training images."""
+"""The control that knows its training set and no measurement: the mean of all training images."""
 
 from typing import Any, Literal
 
@@ -14,13 +14,15 @@ METHOD = Method(
     title="mean of training images",
     reference="none: what a network scores that has learned its training images and looks at no measurement",
     doi="",
-    kinds=frozenset({"phase_retrieval"}),
+    kinds=frozenset({"phase_retrieval", "diffuse_imaging"}),
     gpu=1,
     trained_on="truth",
 )
 
 # Truths are in [0, 1].
 MIDDLE = 0.5
+# Channels of the truths: a phase has one, a screen its colours.
+CHANNELS = {"phase_retrieval": 1, "diffuse_imaging": 3}
 
 
 class Training(settings.Training):
@@ -53,7 +55,7 @@ def network(problem: Problem, params: Params) -> Any:
     """Return the image that is to become the mean, a LearnedImage; grey at first."""
     from reconbench.networks.learned_image import LearnedImage
 
-    return LearnedImage(params.training.patch, MIDDLE)
+    return LearnedImage((CHANNELS[problem.kind], *params.training.patch), MIDDLE)
 
 
 def loss(networks: Any, batch: Batch, problem: Problem, params: Params) -> Any:
@@ -62,12 +64,12 @@ def loss(networks: Any, batch: Batch, problem: Problem, params: Params) -> Any:
     Raises
     ------
     UserError
-        If the truths have several channels.
+        If the truths have other channels than those of their kind of problem.
     """
-    if batch.target.shape[1] != 1:
+    if batch.target.shape[1] != CHANNELS[problem.kind]:
         raise UserError(
-            f"{METHOD.name} learns images of one channel, and these truths have {batch.target.shape[1]}; leave it out "
-            "where the object is a wave"
+            f"the number of channels that {METHOD.name} learns is {CHANNELS[problem.kind]} in {problem.kind}, and "
+            f"these truths have {batch.target.shape[1]}; leave it out where the object is a wave"
         )
     return (networks(batch.measurement) - batch.target).square().mean()
 
@@ -78,7 +80,7 @@ def restore(measurement: np.ndarray, problem: Problem, params: Params, device: s
     Parameters
     ----------
     measurement : ndarray
-        Shape (c, y, x) or (y, x); only its shape is looked at.
+        Shape (c, y, x) or (y, x). Of a phase it has the size, of a screen it may have any.
     problem : Problem
         Not asked for anything.
     params : Params
@@ -89,17 +91,19 @@ def restore(measurement: np.ndarray, problem: Problem, params: Params, device: s
     Returns
     -------
     ndarray
-        Shape (y, x), float32.
+        Shape (y, x), or (3, y, x) of a screen, float32.
 
     Raises
     ------
     UserError
-        If the measurement is of another size than the mean.
+        If the measurement of a phase is of another size than the mean.
     """
-    mean = networks.image.detach().cpu().numpy()
-    if measurement.shape[-2:] != mean.shape:
+    mean = networks.image.detach().cpu().numpy().copy()
+    if problem.kind == "diffuse_imaging":
+        return mean
+    if measurement.shape[-2:] != mean.shape[-2:]:
         raise UserError(
-            f"the mean of training images has {mean.shape[0]} x {mean.shape[1]} pixels, and the measurement "
+            f"the mean of training images has {mean.shape[-2]} x {mean.shape[-1]} pixels, and the measurement "
             f"{measurement.shape[-2]} x {measurement.shape[-1]}; set training.patch to the size of the images"
         )
-    return mean.copy()
+    return mean[0]

@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 
 from reconbench.contracts import Batch, Method, Parameters, Problem
 from reconbench.errors import UserError
+from reconbench.methods._multi_scale import fitting
 from reconbench.training import settings
 
 METHOD = Method(
@@ -19,10 +20,6 @@ METHOD = Method(
     gpu=1,
     trained_on="truth",
 )
-
-# The network leads images down to 8 pixels a side, and from there by three cells without padding to 2.
-BOTTOM = 8
-UNPADDED = 3
 
 
 class Training(settings.Training):
@@ -63,28 +60,30 @@ class Params(Parameters):
     standardise: bool = True
     """Bring each measurement, all its planes together, to mean 0 and standard deviation 1. The authors' older scripts
     do so with all their data together."""
+    differences: bool = False
+    """Give the network besides the planes the difference of each two at opposite distances from focus, as one script
+    of the authors does. To first order it holds the phase alone, and a plane what absorbs too."""
     training: Training = Training()
     """How the network is trained."""
 
     @model_validator(mode="after")
     def _fitting(self) -> "Params":
-        side = BOTTOM * 2 ** (len(self.widths) - UNPADDED - 1)
-        if self.training.patch != (side, side):
-            raise ValueError(
-                f"{len(self.widths)} widths need training.patch [{side}, {side}], not {list(self.training.patch)}"
-            )
-        if self.outer_kernel % 2 == 0:
-            raise ValueError(f"outer_kernel must be odd, not {self.outer_kernel}")
-        return self
+        return fitting(self)
 
 
 def network(problem: Problem, params: Params) -> Any:
-    """Return the untrained network, a MultiScale with a channel for each plane of the measurement and of the truth."""
+    """Return the untrained network, a MultiScale with a channel for each plane of the measurement and of the truth.
+
+    Raises
+    ------
+    NotApplicableError
+        If differences are asked for and no two planes are at opposite distances from focus.
+    """
     from reconbench.networks.multi_scale import MultiScale
 
     forward = problem.forward
     return MultiScale(
-        channels_in=forward.planes,
+        channels_in=forward.planes + len(_opposite(problem, params)),
         channels_out=2 if forward.object == "wave" else 1,
         **params.model_dump(include={"widths", "side_outputs", "outer_kernel", "cells", "normalisation"}),
     )
@@ -95,19 +94,18 @@ def loss(networks: Any, batch: Batch, problem: Problem, params: Params) -> Any:
 
     A side output is compared with means over as many pixels of the target as one of its own covers.
     """
-    from torch.nn.functional import avg_pool2d
+    from reconbench.training.multi_scale import mean_absolute_errors
 
     done = batch.step / max(1, params.training.steps)
-    total, target = 0.0, batch.target
-    for halvings, output in enumerate(networks.at_all_scales(_standardised(batch.measurement, params))):
-        target = avg_pool2d(target, 2) if halvings else target
-        total = total + side_weight(halvings, done, params) * _mean_absolute_error(output, target)
-    return total
+    errors = mean_absolute_errors(networks.at_all_scales(_channels(batch.measurement, problem, params)), batch.target)
+    return sum(side_weight(halvings, done, params) * error for halvings, error in enumerate(errors))
 
 
 def validate(networks: Any, batch: Batch, problem: Problem, params: Params) -> Any:
     """Return the mean absolute error of the output of full size, which all numbers of side outputs have."""
-    return _mean_absolute_error(networks(_standardised(batch.measurement, params)), batch.target)
+    from reconbench.training.multi_scale import mean_absolute_error
+
+    return mean_absolute_error(networks(_channels(batch.measurement, problem, params)), batch.target)
 
 
 def restore(measurement: np.ndarray, problem: Problem, params: Params, device: str, networks: Any) -> np.ndarray:
@@ -118,7 +116,7 @@ def restore(measurement: np.ndarray, problem: Problem, params: Params, device: s
     measurement : ndarray
         Shape (c, y, x), float32, c planes. Sides are multiples of an eighth of the patches' sides and at least these.
     problem : Problem
-        Not asked for anything more than when the network was made.
+        Tells the planes and their distances.
     params : Params
     device : str
         ``"cpu"`` or ``"cuda"``.
@@ -141,7 +139,7 @@ def restore(measurement: np.ndarray, problem: Problem, params: Params, device: s
         raise UserError(f"{METHOD.name} restores stacks of planes (c, y, x), not data of shape {measurement.shape}")
     with torch.no_grad():
         planes = torch.tensor(measurement, device=device)[None]
-        estimate = networks(_standardised(planes, params))[0]
+        estimate = networks(_channels(planes, problem, params))[0]
     return (estimate[0] if len(estimate) == 1 else estimate).cpu().numpy()
 
 
@@ -150,15 +148,24 @@ def side_weight(halvings: int, done: float, params: Params) -> float:
     return 1.0 if params.side_weights == "constant" else (2 - 2 * done) ** halvings
 
 
-def _standardised(measurement: Any, params: Params) -> Any:
-    """Return measurements (n, c, y, x), each with mean 0 and deviation 1 over all its planes; a constant one is 0."""
+def _opposite(problem: Problem, params: Params) -> list[tuple[int, int]]:
+    """Return the numbers of each two planes whose difference the network is given."""
+    if not params.differences:
+        return []
+    from reconbench.methods.mftie import opposite_planes
+
+    return opposite_planes(np.asarray(getattr(problem.forward, "distances", (0.0,))))
+
+
+def _channels(measurement: Any, problem: Problem, params: Params) -> Any:
+    """Return what the network is given of measurements (n, c, y, x): their planes, and the differences of some."""
     import torch
 
-    if not params.standardise:
-        return measurement
-    deviation, mean = torch.std_mean(measurement, dim=(1, 2, 3), correction=0, keepdim=True)
-    return (measurement - mean) / deviation.where(deviation > 0, 1)
+    from reconbench.networks.prepared import standardised
 
-
-def _mean_absolute_error(estimate: Any, target: Any) -> Any:
-    return (estimate.to(target.dtype) - target).abs().mean()
+    pairs = _opposite(problem, params)
+    given = [measurement]
+    if pairs:
+        below, above = (list(planes) for planes in zip(*pairs, strict=True))
+        given.append(measurement[:, above] - measurement[:, below])
+    return torch.cat([standardised(planes) if params.standardise else planes for planes in given], dim=1)

@@ -1,14 +1,14 @@
 """A plane that was not measured, predicted from those that were: by the phase they give, or without any."""
 
 from types import ModuleType
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
-from pydantic import Field, ValidationError, model_validator
+from pydantic import ValidationError, model_validator
 
 from reconbench.contracts import Method, Parameters, Problem
-from reconbench.errors import NotApplicableError, UserError
-from reconbench.methods._left_out_plane import predicted_intensity
+from reconbench.errors import UserError
+from reconbench.methods._left_out_plane import Distances, plane_numbers, predicted_intensity, require_left_out_plane
 from reconbench.methods._phase import FocalStack, focal_stack
 
 METHOD = Method(
@@ -23,8 +23,6 @@ METHOD = Method(
 Baseline = Literal["nearest_plane", "linear_interpolation", "zero_phase"]
 Solver = Literal["tie", "gptie", "mftie", "gerchberg_saxton"]
 BASELINES = ("nearest_plane", "linear_interpolation", "zero_phase")
-# Distances that differ by less are those of the same plane, in metres.
-SAME_DISTANCE = 1e-9
 
 
 class Params(Parameters):
@@ -35,7 +33,7 @@ class Params(Parameters):
     neighbours on both sides interpolated in z, or the amplitude at focus propagated with a phase of zero."""
     params: dict[str, Any] = {}
     """Parameters of the solver."""
-    planes: tuple[Annotated[float, Field(ge=-1, le=1)], ...] | None = None
+    planes: Distances | None = None
     """Distances from focus of the planes that the solver gets, in metres; by default all that are measured."""
 
     @model_validator(mode="after")
@@ -82,8 +80,7 @@ def restore(measurement: np.ndarray, problem: Problem, params: Params, device: s
         are to be interpolated.
     """
     forward = problem.forward
-    if not hasattr(forward, "target"):
-        raise NotApplicableError("a plane is predicted that the instrument leaves out; this one leaves out none")
+    require_left_out_plane(forward)
     stack = focal_stack(measurement, problem)
     if params.by == "nearest_plane":
         return stack.planes[np.argmin(np.abs(stack.distances - forward.target))].copy()
@@ -116,28 +113,12 @@ def interpolated(stack: FocalStack, distance: float) -> np.ndarray:
 def _phase(stack: FocalStack, params: Params, device: str) -> np.ndarray:
     """Return the phase at focus in radians, as the solver finds it."""
     solver = _solver(params.by)
-    numbers = _numbers(stack.distances, params.planes)
+    numbers = plane_numbers(stack.distances, params.planes)
     forward = stack.forward.of_planes(numbers)
     problem = Problem(kind="phase_retrieval", forward_model=forward, told=solver.METHOD.told)
     estimate = solver.restore(stack.planes[list(numbers)], problem, solver.Params.model_validate(params.params), device)
     share = estimate if forward.object == "phase" else estimate[1]
     return np.float32(forward.phase_range) * share
-
-
-def _numbers(distances: np.ndarray, chosen: tuple[float, ...] | None) -> tuple[int, ...]:
-    """Return the numbers of the planes at the chosen distances, of all where none is chosen."""
-    if chosen is None:
-        return tuple(range(len(distances)))
-    numbers = []
-    for distance in chosen:
-        nearest = int(np.argmin(np.abs(distances - distance)))
-        if abs(distances[nearest] - distance) > SAME_DISTANCE:
-            raise UserError(
-                f"no plane is measured at {distance:g} m; there are some at "
-                f"{', '.join(f'{known:g}' for known in np.sort(distances))}"
-            )
-        numbers.append(nearest)
-    return tuple(numbers)
 
 
 def _solver(name: Solver) -> ModuleType:

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from reconbench.contracts import Metric, Parameters
+from reconbench.contracts import Metric
+from reconbench.metrics._channels import ChannelParameters, compared
 from reconbench.metrics._fourier_rings import ring_correlation
 
 METRIC = Metric(
@@ -14,8 +15,8 @@ METRIC = Metric(
 )
 
 
-class Params(Parameters):
-    """No parameters."""
+class Params(ChannelParameters):
+    """Parameters of the area under the Fourier ring correlation."""
 
 
 def metric(estimate: np.ndarray, truth: np.ndarray, params: Params) -> float:
@@ -27,12 +28,12 @@ def metric(estimate: np.ndarray, truth: np.ndarray, params: Params) -> float:
     Parameters
     ----------
     estimate, truth : ndarray
-        One shape (y, x).
+        One shape (y, x), or (c, y, x) where a channel is compared.
     params : Params
 
     Raises
     ------
     UserError
-        If the shapes differ, or these are not images of at least 4 pixels a side.
+        If the shapes differ, the images lack the channel, or these are not images of at least 4 pixels a side.
     """
-    return float(ring_correlation(estimate, truth).mean())
+    return float(ring_correlation(*compared(estimate, truth, params)).mean())

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from reconbench.contracts import Metric, Parameters
-from reconbench.errors import UserError
+from reconbench.contracts import Metric
+from reconbench.metrics._channels import ChannelParameters, compared, require_alike
 
 METRIC = Metric(
     name="mae",
@@ -14,8 +14,8 @@ METRIC = Metric(
 )
 
 
-class Params(Parameters):
-    """No parameters."""
+class Params(ChannelParameters):
+    """Parameters of the mean absolute error."""
 
 
 def metric(estimate: np.ndarray, truth: np.ndarray, params: Params) -> float:
@@ -24,9 +24,9 @@ def metric(estimate: np.ndarray, truth: np.ndarray, params: Params) -> float:
     Raises
     ------
     UserError
-        If the shapes differ.
+        If the shapes differ, or the images lack the channel.
     """
-    return float(np.abs(difference(estimate, truth)).mean())
+    return float(np.abs(difference(*compared(estimate, truth, params))).mean())
 
 
 def difference(estimate: np.ndarray, truth: np.ndarray) -> np.ndarray:
@@ -37,6 +37,5 @@ def difference(estimate: np.ndarray, truth: np.ndarray) -> np.ndarray:
     UserError
         If the shapes differ.
     """
-    if estimate.shape != truth.shape:
-        raise UserError(f"the estimate has shape {estimate.shape} and the truth {truth.shape}; they must be equal")
+    require_alike(estimate, truth)
     return np.subtract(estimate, truth, dtype=np.float64)

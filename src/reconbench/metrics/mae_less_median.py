@@ -2,14 +2,15 @@
 
 import numpy as np
 
-from reconbench.contracts import Metric, Parameters
+from reconbench.contracts import Metric
+from reconbench.metrics._channels import ChannelParameters, compared
 from reconbench.metrics.mae import difference
 
 METRIC = Metric(name="mae_less_median", title="MAE less median", unit="", better="lower")
 
 
-class Params(Parameters):
-    """No parameters."""
+class Params(ChannelParameters):
+    """Parameters of the error less median."""
 
 
 def metric(estimate: np.ndarray, truth: np.ndarray, params: Params) -> float:
@@ -20,7 +21,7 @@ def metric(estimate: np.ndarray, truth: np.ndarray, params: Params) -> float:
     Raises
     ------
     UserError
-        If the shapes differ.
+        If the shapes differ, or the images lack the channel.
     """
-    error = difference(estimate, truth)
+    error = difference(*compared(estimate, truth, params))
     return float(np.abs(error - np.median(error)).mean())

@@ -3,13 +3,14 @@
 import numpy as np
 from pydantic import Field
 
-from reconbench.contracts import Metric, Parameters
+from reconbench.contracts import Metric
+from reconbench.metrics._channels import ChannelParameters, compared
 from reconbench.metrics.mae import difference
 
 METRIC = Metric(name="mae_wrapped", title="MAE wrapped", unit="", better="lower")
 
 
-class Params(Parameters):
+class Params(ChannelParameters):
     """Parameters of the wrapped error."""
 
     period: float = Field(default=1.0, gt=0)
@@ -26,9 +27,9 @@ def metric(estimate: np.ndarray, truth: np.ndarray, params: Params) -> float:
     Raises
     ------
     UserError
-        If the shapes differ.
+        If the shapes differ, or the images lack the channel.
     """
-    error = difference(estimate, truth).ravel() / params.period
+    error = difference(*compared(estimate, truth, params)).ravel() / params.period
     return params.period * float(np.abs(_wrapped(error - circular_median(error))).mean())
 
 

@@ -9,15 +9,15 @@ class LearnedImage(torch.nn.Module):
     Parameters
     ----------
     shape : tuple of int
-        (y, x).
+        (c, y, x).
     value : float
         What it is everywhere at first.
     """
 
-    def __init__(self, shape: tuple[int, int], value: float):
+    def __init__(self, shape: tuple[int, int, int], value: float):
         super().__init__()
         self.image = torch.nn.Parameter(torch.full(shape, value))
 
     def forward(self, measurement: torch.Tensor) -> torch.Tensor:
-        """Return the image for each measurement (n, c, y, x): shape (n, 1, y, x)."""
-        return self.image.expand(len(measurement), 1, *self.image.shape)
+        """Return the image for each of n measurements, whatever they are: shape (n, c, y, x)."""
+        return self.image.expand(len(measurement), *self.image.shape)

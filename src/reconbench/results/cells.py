@@ -79,7 +79,8 @@ def _number(value: float, column: Column) -> str:
         return UNDEFINED
     if math.isinf(value):
         return "∞" if value > 0 else "−∞"
-    text = f"{value * column.scale:.{column.digits}f}"
+    shown = value * column.scale
+    text = f"{shown:.{column.decimals(shown)}f}"
     return (text if float(text) else text.lstrip("-")).replace("-", "−")
 
 

@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 from reconbench import catalogue
 from reconbench.errors import UserError
 from reconbench.images import ImageRecord, read_index
-from reconbench.results import style
+from reconbench.results import style, videos
+from reconbench.results.runs import read_runs
 from reconbench.results.scores import Line, Pair, place, read_by_pair, read_scores
 
 Records = dict[str, ImageRecord]
@@ -48,6 +49,8 @@ class FigureData:
         where a shard has no map.
     timings : Timings or None
         What was timed for this figure.
+    runs : dict
+        For each pair the run.json of its estimates, one a part.
     """
 
     scores: dict[Pair, list[list[Line]]]
@@ -58,6 +61,7 @@ class FigureData:
     models: dict[Pair, list[Path]]
     errors: dict[Pair, Records]
     timings: Timings | None
+    runs: dict[Pair, list[dict[str, Any]]]
 
 
 def draw_figure(
@@ -71,8 +75,9 @@ def draw_figure(
     errors: Sequence[Path],
     timings: Sequence[Path],
     outputs: Mapping[str, Path],
+    runs: Sequence[Path] = (),
 ) -> None:
-    """Draw a figure and write it as svg and png, with a csv of what is drawn.
+    """Draw a figure and write it as svg and png, a video as webp and png, with a csv of what is drawn.
 
     Parameters
     ----------
@@ -92,7 +97,9 @@ def draw_figure(
     timings : sequence of Path
         The timings.csv and the run.json of what was timed for the figure, or nothing.
     outputs : mapping
-        Paths for `svg`, `png` and `csv`.
+        Paths for `svg`, `png` and `csv`; of a video for `webp`, `png` and `csv`.
+    runs : sequence of Path
+        The run.json of the estimates of every part of every row, in ``<problem>/<variant>/<repetition>/<part>/``.
     """
     import matplotlib
 
@@ -105,11 +112,15 @@ def draw_figure(
         read_models(spec, models),
         read_errors(errors),
         read_timings(timings),
+        read_runs(runs),
     )
     kind = catalogue.figure_kinds()[spec["definition"]["kind"]]
     with matplotlib.rc_context({**matplotlib.rcParamsDefault, **style.SETTINGS, "backend": "agg"}):
-        figure, lines = kind.draw(spec, data)
-        style.save(figure, outputs["svg"], outputs["png"])
+        drawn, lines = kind.draw(spec, data)
+        if kind.FIGURE.animated:
+            videos.save(drawn, outputs["webp"], outputs["png"])
+        else:
+            style.save(drawn, outputs["svg"], outputs["png"])
     with open(outputs["csv"], "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(lines[0]), lineterminator="\n")
         writer.writeheader()

@@ -4,11 +4,21 @@ from collections.abc import Mapping
 from typing import Any
 
 from reconbench import catalogue
-from reconbench.config.models import ORACLE
+from reconbench.config.sections import ORACLE
 
 ORACLE_TITLE = "truth (oracle)"
 IDENTITY = "identity"
-TIME = "time_ms"
+TIME, FRAME_TIME, FRAME_RATE, TIME_RATIO = "time_ms", "frame_seconds", "frames_per_second", "time_ratio"
+# Columns that come from the time that an estimate took: words, unit, and which way is better, "" where neither is.
+_OF_TIME = {
+    TIME: ("time per image", "ms", "lower"),
+    FRAME_TIME: ("time per frame", "s", "lower"),
+    FRAME_RATE: ("frames per second", "", "higher"),
+    TIME_RATIO: ("time over that of the first row", "", ""),
+}
+TIME_COLUMNS = tuple(_OF_TIME)
+# Those of them that need to know how many frames an image has.
+FRAME_COLUMNS = (FRAME_TIME, FRAME_RATE, TIME_RATIO)
 # Columns that come from the training of a row: words, and which way is better, "" where neither is.
 _OF_TRAINING = {
     "training_seconds": ("training (s)", "lower"),
@@ -72,11 +82,16 @@ def is_of_training(metric: str) -> bool:
     return metric in TRAINING_COLUMNS
 
 
+def is_of_time(metric: str) -> bool:
+    """Whether a column comes from the time that an estimate took."""
+    return metric in TIME_COLUMNS
+
+
 def better(metric: str) -> str:
     """Return which way is better, ``"higher"`` or ``"lower"``; ``""`` of a column that is no merit."""
     if is_of_training(metric):
         return _OF_TRAINING[metric][1]
-    return "lower" if metric == TIME else catalogue.get_metric(metric).METRIC.better
+    return _OF_TIME[metric][2] if is_of_time(metric) else catalogue.get_metric(metric).METRIC.better
 
 
 def metric_title(metric: str, title: str = "", scale: float = 1.0) -> str:
@@ -95,8 +110,8 @@ def metric_title(metric: str, title: str = "", scale: float = 1.0) -> str:
 
 def metric_name(metric: str, title: str = "") -> str:
     """Return the words for a column in a sentence, without its unit: those given, or its own."""
-    if title or metric == TIME:
-        return title or "time per image"
+    if title or is_of_time(metric):
+        return title or _OF_TIME[metric][0]
     return _OF_TRAINING[metric][0] if is_of_training(metric) else catalogue.get_metric(metric).METRIC.title
 
 
@@ -108,12 +123,14 @@ def value_words(metric: str, value: float, title: str, scale: float, digits: int
 
 
 def _own_title(metric: str, scale: float) -> str:
-    if metric == TIME:
-        return "time per image [ms]"
     if is_of_training(metric):
         return f"{_OF_TRAINING[metric][0]}{_factor(scale)}"
-    record = catalogue.get_metric(metric).METRIC
-    return f"{record.title}{_factor(scale)}" + (f" [{record.unit}]" if record.unit else "")
+    if is_of_time(metric):
+        words, unit, _ = _OF_TIME[metric]
+    else:
+        record = catalogue.get_metric(metric).METRIC
+        words, unit = record.title, record.unit
+    return f"{words}{_factor(scale)}" + (f" [{unit}]" if unit else "")
 
 
 def _factor(scale: float) -> str:

@@ -4,10 +4,12 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from reconbench.config.models import Order
+from reconbench import catalogue
+from reconbench.config.tables_and_figures import Order
 from reconbench.results import labels
 from reconbench.results.provenance import OK
 from reconbench.results.published import Published
+from reconbench.results.runs import devices
 from reconbench.results.table_parts import PUBLISHED_ONLY, Block, Column, Result, Row
 
 Spec = Mapping[str, Any]
@@ -38,10 +40,12 @@ def about(spec: Spec) -> list[str]:
 
 
 def of_block(section: Spec, rows: Sequence["Row"], spec: Spec, oracle_stopped: bool) -> list[str]:
-    """Return the notes under a block: images, order, statistics, what is chosen or lacking, and the study's own."""
+    """Return the notes under a block: images, order, times, statistics, what is chosen or lacking, the study's own."""
     scored = any(result.images is not None for row in rows for result in row.results)
     found = [_numbers(section, rows)] if scored else []
     found += _order(section, rows, spec)
+    if labels.TIME_RATIO in spec["definition"]["metrics"]:
+        found.append(_ratio(section, rows, spec))
     if section["statistics"] == "as_published":
         cells = [cell.ours for row in rows for result in row.results for cell in result.cells.values() if cell.ours]
         clipped, imputed = sum(ours.clipped for ours in cells), sum(ours.imputed for ours in cells)
@@ -71,11 +75,11 @@ def of_table(
     sources = _sources(blocks, columns, published)
     if sources:
         found.append(f"Published numbers: {'; '.join(sources)}. Δ is ours minus published.")
-    if any(column.metric == labels.TIME for column in columns):
+    if any(labels.is_of_time(column.metric) for column in columns):
         found += _times(spec, runs)
     if any(column.metric in labels.TRAINING_TIMES for column in columns):
         found += _times_of_training(spec, trained)
-    return [*found, *_undefined(results), *_tuning(results), *spec["definition"]["notes"]]
+    return [*found, *_undefined(results), *_tuning(results), *_instruments(spec), *spec["definition"]["notes"]]
 
 
 def _numbers(section: Spec, rows: Sequence["Row"]) -> str:
@@ -106,6 +110,14 @@ def _order(section: Spec, rows: Sequence["Row"], spec: Spec) -> list[str]:
         if number
     )
     return [f"Ranked {by}: {ends} of {ranked} rows. All rows are in the csv, and bold looks at all of them."]
+
+
+def _ratio(section: Spec, rows: Sequence["Row"], spec: Spec) -> str:
+    """Say which row's time the others are compared with, and whether on one device."""
+    first = labels.variant_title(section["variants"][0], spec["variants"])
+    several = len({row.device for row in rows if row.device}) > 1
+    aside = "; not all rows ran on its device" if several else ""
+    return f"Ratios of times: the time of a frame over that of {first} on the same images{aside}."
 
 
 def _oracle_stopped(section: Spec, spec: Spec) -> str:
@@ -180,10 +192,10 @@ def _times(spec: Spec, runs: Runs) -> list[str]:
     alone, shared = _by_company(spec, runs, "problem")
     found = []
     if alone:
-        found.append(f"Times: each job alone on {_machines(alone)}; a warm-up is not counted.")
+        found.append(f"Times: each job alone on {devices(alone)}; a warm-up is not counted.")
     if shared:
         which = "Other times" if alone else "Times"
-        found.append(f"{which}: shared, on {_machines(shared)}; other jobs may have run beside, so compare with care.")
+        found.append(f"{which}: shared, on {devices(shared)}; other jobs may have run beside, so compare with care.")
     return found
 
 
@@ -194,10 +206,10 @@ def _times_of_training(spec: Spec, trained: Runs) -> list[str]:
     alone, shared = _by_company(spec, ended, "trained_on")
     found = []
     if alone:
-        found.append(f"Times of training: each job alone on {_machines(alone)}.")
+        found.append(f"Times of training: each job alone on {devices(alone)}.")
     if shared:
         which = "Other times of training" if alone else "Times of training"
-        found.append(f"{which}: shared, on {_machines(shared)}; measured while other jobs ran, so compare with care.")
+        found.append(f"{which}: shared, on {devices(shared)}; measured while other jobs ran, so compare with care.")
     return found
 
 
@@ -212,6 +224,21 @@ def _by_company(spec: Spec, runs: Runs, problem: str) -> tuple[list[Mapping[str,
     return alone, shared
 
 
+def _instruments(spec: Spec) -> list[str]:
+    """Return what the forward models of the problems have to say of themselves, with the problem where it matters."""
+    said: dict[str, list[str]] = {}
+    for section in spec["definition"]["sections"]:
+        for heading, problem in section["problems"].items():
+            if about := spec["problems"][problem].get("forward"):
+                module = catalogue.get_forward_model(about["name"])
+                noise = spec["problems"][problem]["noise"] or {"params": {}}
+                sentence = module.note(module.Params.model_validate(about["params"]), noise)
+                said.setdefault(sentence, []).append(heading)
+    if len(said) == 1:
+        return list(said)
+    return [f"{', '.join(dict.fromkeys(headings))}: {sentence}" for sentence, headings in said.items()]
+
+
 def _undefined(results: Iterable[tuple["Row", "Result"]]) -> list[str]:
     """Say why a mean is undefined, where one is."""
     of_training = {
@@ -222,11 +249,6 @@ def _undefined(results: Iterable[tuple["Row", "Result"]]) -> list[str]:
     }
     where = " or ".join("training" if found else "image" for found in sorted(of_training))
     return [f"Undefined: the metric has no value for at least one {where}, so the mean has none."] if where else []
-
-
-def _machines(runs: Iterable[Mapping[str, Any]]) -> str:
-    names = [f"{run['device_name']}, {run['threads']} {'thread' if run['threads'] == 1 else 'threads'}" for run in runs]
-    return " and ".join(dict.fromkeys(names))
 
 
 def _tuning(results: Iterable[tuple["Row", "Result"]]) -> list[str]:

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from reconbench.config.models import ORACLE, Order
+from reconbench.config.sections import ORACLE
+from reconbench.config.tables_and_figures import Order
 from reconbench.results import labels
 from reconbench.results.statistics import Summary
 from reconbench.results.table_parts import Cell, Result, Row

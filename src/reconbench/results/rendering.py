@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator
 
 from reconbench.results.cells import HEADS, Shown, cells, layout
-from reconbench.results.labels import TIME
+from reconbench.results.labels import is_of_time
 from reconbench.results.published import as_printed
 from reconbench.results.rendering_html import as_html
 from reconbench.results.rendering_latex import as_latex
@@ -27,6 +27,7 @@ def as_csv(table: TableResult) -> str:
 
 def _tidy(table: TableResult) -> Iterator[dict[str, str | int | None]]:
     ranked = any(block.ranked for block in table.blocks)
+    of_devices = any("device" in block.words for block in table.blocks)
     for block in table.blocks:
         for row in block.rows:
             for result in row.results:
@@ -41,6 +42,7 @@ def _tidy(table: TableResult) -> Iterator[dict[str, str | int | None]]:
                     "told": row.told,
                     "evaluations": "" if result.tuned is None else result.tuned.evaluations,
                     **({"rank": row.rank} if ranked else {}),
+                    **({"device": row.device} if of_devices else {}),
                 }
 
 
@@ -54,7 +56,7 @@ def _plain(column: Column, result: Result) -> dict[str, str]:
         f"{name}_published": cell.published,
         f"{name}_difference": cell.difference,
     }
-    left_out = () if cell.compared else ("_difference", "_std") if name == TIME else ("_difference",)
+    left_out = () if cell.compared else ("_difference", "_std") if is_of_time(name) else ("_difference",)
     return {
         key: "" if value is None else repr(value) if isinstance(value, float) else as_printed(value)
         for key, value in values.items()
@@ -88,8 +90,8 @@ def _markdown_rows(table: TableResult, block: Block) -> Iterator[str]:
         for column, kinds in group
         for kind in kinds
     ]
-    yield f"|{' rank |' * block.ranked} method | {' | '.join(heads)} | told |"
-    yield f"|{'--:|' * block.ranked}:--|{'--:|' * len(heads)}:--|"
+    yield f"|{' rank |' * block.ranked} method | {' | '.join([*heads, *block.words])} |"
+    yield f"|{'--:|' * block.ranked}:--|{'--:|' * len(heads)}{':--|' * len(block.words)}"
     for row in block.shown:
         texts = [
             text
@@ -99,7 +101,8 @@ def _markdown_rows(table: TableResult, block: Block) -> Iterator[str]:
         ]
         rank = f" {row.rank or ''} |" if block.ranked else ""
         method = f"*{_markdown(row.method)}*" if row.kind == "mean" else _markdown(row.method)
-        yield f"|{rank} {method} | {' | '.join(texts)} | {_markdown(row.told)} |"
+        words = [_markdown(text) for text in block.words_of(row)]
+        yield f"|{rank} {method} | {' | '.join([*texts, *words])} |"
 
 
 def _markdown_cell(cell: Shown) -> str:

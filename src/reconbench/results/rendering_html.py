@@ -59,20 +59,23 @@ def _html_rows(table: TableResult, block: Block) -> Iterator[str]:
     yield "<thead>"
     names = zip(block.groups, groups, strict=True)
     before = 1 + block.ranked
-    yield _html_heads([("", before), *((heading, width(group)) for heading, group in names), ("", 1)])
-    yield _html_heads([("", before), *((column.title, len(kinds)) for column, kinds in columns), ("", 1)])
+    after = len(block.words)
+    yield _html_heads([("", before), *((heading, width(group)) for heading, group in names), ("", after)])
+    yield _html_heads([("", before), *((column.title, len(kinds)) for column, kinds in columns), ("", after)])
     rank = '<th scope="col" class="rb-rank">rank</th>' if block.ranked else ""
     yield f'<tr>{rank}<th scope="col" class="rb-method">method</th>'
     for kind in (kind for _, kinds in columns for kind in kinds):
         yield f'<th scope="col"{_first(kind)}>{HEADS[kind] if compared else ""}</th>'
-    yield '<th scope="col" class="rb-told">told</th></tr></thead><tbody>'
+    words = "".join(f'<th scope="col" class="rb-told">{word}</th>' for word in block.words)
+    yield f"{words}</tr></thead><tbody>"
     for row in block.shown:
         kind = "" if row.kind == "method" else f' class="rb-{row.kind.replace(" ", "-")}"'
         rank = f'<td class="rb-rank">{row.rank or ""}</td>' if block.ranked else ""
         yield f'<tr{kind}>{rank}<th scope="row">{html.escape(row.method)}</th>'
         for result, group in zip(row.results, groups, strict=True):
             yield from map(_html_cell, cells(block, result, group))
-        yield f'<td class="rb-told">{html.escape(row.told)}</td></tr>'
+        words = "".join(f'<td class="rb-told">{html.escape(text)}</td>' for text in block.words_of(row))
+        yield f"{words}</tr>"
     yield "</tbody>"
 
 

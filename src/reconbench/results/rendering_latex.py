@@ -44,14 +44,15 @@ def as_latex(table: TableResult) -> str:
 def _latex_rows(table: TableResult, block: Block) -> Iterator[str]:
     groups = layout(table, block)
     columns = [(column, kinds) for group in groups for column, kinds in group]
-    yield rf"\begin{{tabular}}{{{'r' * block.ranked}l{'r' * sum(map(width, groups))}l}}"
+    yield rf"\begin{{tabular}}{{{'r' * block.ranked}l{'r' * sum(map(width, groups))}{'l' * len(block.words)}}}"
     yield r"\toprule"
     if len(groups) > 1:
         named = [(heading, width(group)) for heading, group in zip(block.groups, groups, strict=True)]
-        yield from _latex_heads(named, 1 + block.ranked)
-    yield from _latex_heads([(column.title, len(kinds)) for column, kinds in columns], 1 + block.ranked)
+        yield from _latex_heads(named, 1 + block.ranked, len(block.words))
+    heads = [(column.title, len(kinds)) for column, kinds in columns]
+    yield from _latex_heads(heads, 1 + block.ranked, len(block.words))
     kinds = [_latex(HEADS[kind]) for _, kinds in columns for kind in kinds]
-    yield rf"{'rank & ' * block.ranked}method & {' & '.join(kinds)} & told \\"
+    yield rf"{'rank & ' * block.ranked}method & {' & '.join([*kinds, *block.words])} \\"
     yield r"\midrule"
     for row in block.shown:
         texts = [
@@ -61,7 +62,8 @@ def _latex_rows(table: TableResult, block: Block) -> Iterator[str]:
         ]
         rank = f"{row.rank or ''} & " if block.ranked else ""
         method = rf"\emph{{{_latex(row.method)}}}" if row.kind == "mean" else _latex(row.method)
-        yield rf"{rank}{method} & {' & '.join(texts)} & {_latex(row.told)} \\"
+        words = map(_latex, block.words_of(row))
+        yield rf"{rank}{method} & {' & '.join([*texts, *words])} \\"
         # A mean ends its group.
         if row.kind == "mean" and row is not block.shown[-1]:
             yield r"\midrule"
@@ -69,10 +71,10 @@ def _latex_rows(table: TableResult, block: Block) -> Iterator[str]:
     yield r"\end{tabular}"
 
 
-def _latex_heads(heads: list[tuple[str, int]], before: int) -> Iterator[str]:
-    """Give a line of heads that span columns, after so many columns without any, and the rules under them."""
+def _latex_heads(heads: list[tuple[str, int]], before: int, after: int) -> Iterator[str]:
+    """Give a line of heads that span columns, with so many columns around without any, and the rules under them."""
     spans = "".join(rf"& \multicolumn{{{span}}}{{c}}{{{_latex(text)}}} " for text, span in heads)
-    yield rf"{'& ' * (before - 1)}{spans}& \\"
+    yield rf"{'& ' * (before - 1)}{spans}{'& ' * after}\\"
     first, rules = before + 1, []
     for _, span in heads:
         rules.append(rf"\cmidrule(lr){{{first}-{first + span - 1}}}")

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from reconbench.catalogue import figure_kinds
 from reconbench.results.notes import SCALES
 from reconbench.results.provenance import NOT_APPLICABLE, git_commit, versions
 from reconbench.results.sources import read_sources
@@ -16,7 +17,6 @@ Spec = Mapping[str, Any]
 KINDS = ("tables", "figures")
 Made = tuple[str, str]
 TABLE_LINKS = ("csv", "md", "tex", "html")
-FIGURE_LINKS = ("svg", "png", "csv")
 
 STYLE = """
 :root { color-scheme: light dark; --page: #fdfdfc; --text: #1c2024; --muted: #59636e; --line: #d8dcdf;
@@ -138,17 +138,24 @@ def _study(study: Spec, results: Path, made: Collection[Made]) -> Iterator[str]:
             yield f"{_how(results, 'tables', name, 'md')}</article>"
     for name in study["figures"]:
         if ("figures", name) in made:
-            yield f'<article id="figures-{name}">{_figure(results, name)}{_links("figures", name, FIGURE_LINKS)}'
-            yield f"{_how(results, 'figures', name, 'svg')}</article>"
+            definition = read_sources(results / "figures" / f"{name}.provenance.json")["spec"]["definition"]
+            suffix = "webp" if figure_kinds()[definition["kind"]].FIGURE.animated else "svg"
+            yield f'<article id="figures-{name}">{_figure(definition, name, suffix)}'
+            yield f"{_links('figures', name, (suffix, 'png', 'csv'))}{_how(results, 'figures', name, suffix)}</article>"
     yield "</section>"
 
 
-def _figure(results: Path, name: str) -> str:
-    definition = read_sources(results / "figures" / f"{name}.provenance.json")["spec"]["definition"]
+def _figure(definition: Mapping[str, Any], name: str, suffix: str) -> str:
     title = _text(definition["title"])
     source = f' <span class="source">After {_text(definition["source"])}.</span>' if definition["source"] else ""
-    image = f'<a href="../figures/{name}.svg"><img src="../figures/{name}.png" alt="{title}" loading="lazy"></a>'
-    return f"<figure>{image}<figcaption>{title}.{source}</figcaption></figure>"
+    path = f"../figures/{name}"
+    image = f'<img src="{path}.png" alt="{title}" loading="lazy">'
+    if suffix == "webp":
+        # The poster for those who want nothing to move, and on paper.
+        still = f'<source media="print, (prefers-reduced-motion: reduce)" srcset="{path}.png">'
+        video = f'<img src="{path}.webp" alt="{title}" loading="lazy">'
+        image = f"<picture>{still}{video}</picture>"
+    return f'<figure><a href="{path}.{suffix}">{image}</a><figcaption>{title}.{source}</figcaption></figure>'
 
 
 def _links(folder: str, name: str, suffixes: Sequence[str]) -> str:

@@ -1,5 +1,6 @@
 """What a table is made of: blocks of rows, columns, cells with ours and the published number."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -25,6 +26,14 @@ class Column:
     scale: float
     digits: int
     spread: bool | Literal["repetitions"]
+    significant: bool = False
+    """Whether the digits are significant ones, for what spans orders of magnitude, and not those after the point."""
+
+    def decimals(self, value: float) -> int:
+        """Return how many digits a value has after its point, in units of display."""
+        if not self.significant or value == 0:
+            return self.digits
+        return max(self.digits - 1 - math.floor(math.log10(abs(value))), 0)
 
 
 @dataclass(frozen=True)
@@ -90,6 +99,8 @@ class Row:
         One a problem.
     rank : int, optional
         Its place among the rows with a number, the best has 1.
+    device : str
+        What its estimates were computed on; ``""`` where the table does not say so of each row.
     """
 
     variant: str
@@ -98,6 +109,7 @@ class Row:
     kind: RowKind
     results: Sequence[Result]
     rank: int | None = None
+    device: str = ""
 
 
 @dataclass(frozen=True)
@@ -134,6 +146,15 @@ class Block:
     def ranked(self) -> bool:
         """Whether any row has a rank."""
         return any(row.rank is not None for row in self.rows)
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The heads of the columns of words, which stand after the numbers."""
+        return ("device", "told") if any(row.device for row in self.rows) else ("told",)
+
+    def words_of(self, row: Row) -> list[str]:
+        """Return what a row has in these columns."""
+        return [getattr(row, word) for word in self.words]
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from reconbench.results import labels, notes, ordering
+from reconbench.results import labels, notes, ordering, speeds
 from reconbench.results.published import Published, read_published
+from reconbench.results.runs import devices, read_runs
 from reconbench.results.scores import Line, Pair, of_pair, place, read_by_pair
 from reconbench.results.statistics import Summary, over_repetitions, status_of, summarise
 from reconbench.results.table_parts import (
@@ -37,6 +38,7 @@ def make_table(
     tuned: Sequence[Path],
     trained: Sequence[Path],
     published: Path | None,
+    measurements: Sequence[Path] = (),
 ) -> TableResult:
     """Make a table.
 
@@ -54,6 +56,8 @@ def make_table(
         The run.json of every repetition of the training of every row that learns, in folders of the same names.
     published : Path or None
         The published numbers.
+    measurements : sequence of Path
+        The index.csv of the test split, in ``<problem>/<split>/``, of each problem, where times of frames are shown.
 
     Raises
     ------
@@ -63,8 +67,9 @@ def make_table(
     definition = spec["definition"]
     columns = [_column(metric, display) for metric, display in definition["metrics"].items()]
     numbers = read_published(published)
-    trainings = read_runs(trained)
-    maker = _Maker(spec, columns, read_by_pair(scores), read_tuned(tuned), trainings, numbers)
+    estimated, trainings = read_runs(runs), read_runs(trained)
+    frames = speeds.read_frames(measurements)
+    maker = _Maker(spec, columns, read_by_pair(scores), estimated, frames, read_tuned(tuned), trainings, numbers)
     blocks = [maker.block(section) for section in definition["sections"]]
     return TableResult(
         name=spec["name"],
@@ -72,7 +77,7 @@ def make_table(
         about=notes.about(spec),
         columns=columns,
         blocks=blocks,
-        notes=notes.of_table(spec, blocks, columns, read_runs(runs), trainings, numbers),
+        notes=notes.of_table(spec, blocks, columns, estimated, trainings, numbers),
     )
 
 
@@ -91,17 +96,6 @@ def read_tuned(paths: Sequence[Path]) -> dict[Pair, Tuned]:
     return found
 
 
-def read_runs(paths: Sequence[Path]) -> dict[Pair, list[dict[str, Any]]]:
-    """Read the run.json files of estimates or of trainings with their repetition, by problem and variant."""
-    found: dict[Pair, list[dict[str, Any]]] = {}
-    # Rows on two problems may share one training, which is then given twice.
-    for path in dict.fromkeys(paths):
-        problem, variant, repetition = place(path)
-        run = {**json.loads(path.read_text(encoding="utf-8")), "repetition": repetition}
-        found.setdefault((problem, variant), []).append(run)
-    return found
-
-
 class _Maker:
     """Makes blocks: what all of them share, kept together."""
 
@@ -110,6 +104,8 @@ class _Maker:
         spec: Spec,
         columns: Sequence[Column],
         scores: Mapping[Pair, list[list[Line]]],
+        estimated: Mapping[Pair, Sequence[Run]],
+        frames: speeds.Frames,
         tuned: Mapping[Pair, Tuned],
         trained: Mapping[Pair, Sequence[Run]],
         published: Published,
@@ -117,12 +113,15 @@ class _Maker:
         self.spec = spec
         self.columns = columns
         self.scores = scores
+        self.estimated = estimated
+        self.frames = frames
         self.tuned = tuned
         self.trained = trained
         self.published = published
         self.rows = {(row["problem"], row["variant"]): row for row in spec["rows"]}
         of_training = [labels.is_of_training(column.metric) for column in columns]
         self.shows_scores, self.shows_training = not all(of_training), any(of_training)
+        self.shows_devices = all(labels.is_of_time(column.metric) for column in columns)
 
     def block(self, section: Spec) -> Block:
         """Make the rows of a section."""
@@ -134,6 +133,7 @@ class _Maker:
                 told=labels.told(variant, variants),
                 kind="control" if labels.is_control(variant, variants) else "method",
                 results=[self._result(section, problem, variant) for problem in section["problems"].values()],
+                device=self._device(section, variant) if self.shows_devices else "",
             )
             for variant in section["variants"]
         ]
@@ -156,7 +156,9 @@ class _Maker:
         trainings = trainings_of(self.trained, row) if self.shows_training else []
         status = _status(repetitions, trainings)
         ours = {
-            column.metric: _summary(repetitions, trainings, column.metric, section["statistics"], status)
+            column.metric: self._of_frames(section, problem, variant, column.metric, status)
+            if column.metric in labels.FRAME_COLUMNS
+            else _summary(repetitions, trainings, column.metric, section["statistics"], status)
             for column in self.columns
         }
         as_published = "as_published" in (section["statistics"], self.spec["problems"][problem]["reading"])
@@ -170,6 +172,26 @@ class _Maker:
             cells={metric: self._cell(section, problem, variant, metric, ours[metric]) for metric in ours},
             tuned=self.tuned.get((row["tuned_on"], variant)),
         )
+
+    def _of_frames(self, section: Spec, problem: str, variant: str, metric: str, status: str) -> Summary | None:
+        """Return a column of the times of frames, None where there is none."""
+        own, first = (self._seconds(problem, name) for name in (variant, section["variants"][0]))
+        if own is None or status not in (OK, NO_TRUTH):
+            return None
+        if metric == labels.FRAME_TIME:
+            return own
+        if metric == labels.FRAME_RATE:
+            return speeds.as_rate(own)
+        return None if first is None else speeds.as_ratio(own, first)
+
+    def _seconds(self, problem: str, variant: str) -> Summary | None:
+        """Return the seconds that a frame takes."""
+        return speeds.seconds_per_frame(of_pair(self.scores, problem, variant), self.frames.get(problem, {}))
+
+    def _device(self, section: Spec, variant: str) -> str:
+        """Return what the estimates of a row were computed on."""
+        pairs = [(problem, variant) for problem in section["problems"].values()]
+        return devices(run for pair in pairs for run in self.estimated.get(pair, []))
 
     def _published_only(self, section: Spec) -> list[Row]:
         """Make the rows of which there are published numbers and none of ours."""
@@ -193,7 +215,7 @@ class _Maker:
             self.published.value(variant, problem, metric, statistic) if section["published"] else None
             for statistic in ("mean", "std")
         ]
-        return Cell(ours, *printed, compared=metric != labels.TIME and not labels.is_of_training(metric))
+        return Cell(ours, *printed, compared=not (labels.is_of_time(metric) or labels.is_of_training(metric)))
 
     def _best(self, rows: list[Row]) -> frozenset[Place]:
         """Return where our best values stand, compared as they are displayed; the controls do not compete.
@@ -202,12 +224,12 @@ class _Maker:
         """
         best: set[Place] = set()
         for column in self.columns:
-            if labels.is_of_training(column.metric):
+            if labels.is_of_training(column.metric) or not labels.better(column.metric):
                 continue
             choose = max if labels.better(column.metric) == "higher" else min
             for results in zip(*(row.results for row in rows if row.kind == "method"), strict=True):
                 shown = {
-                    result.place(column.metric): round(ours.mean * column.scale, column.digits)
+                    result.place(column.metric): _as_shown(ours.mean * column.scale, column)
                     for result in results
                     if (ours := self._competing(result, column.metric)) is not None
                 }
@@ -230,7 +252,7 @@ class _Maker:
     def _competing(self, result: Result, metric: str) -> Summary | None:
         """Return what a row brings to the contest for the best; a time that others shared does not enter."""
         ours = result.cells[metric].ours
-        fair = metric != labels.TIME or self.rows[result.problem, result.variant]["timed"]
+        fair = not labels.is_of_time(metric) or self.rows[result.problem, result.variant]["timed"]
         return ours if fair and ours is not None and np.isfinite(ours.mean) else None
 
 
@@ -260,4 +282,9 @@ def _summary(
 def _column(metric: str, display: Spec) -> Column:
     title = labels.metric_title(metric, display["title"], display["scale"])
     digits = 0 if metric in labels.WHOLE and display["scale"] == 1 else display["digits"]
-    return Column(metric, title, display["scale"], digits, display["spread"])
+    significant = metric in labels.FRAME_COLUMNS
+    return Column(metric, title, display["scale"], digits, display["spread"], significant)
+
+
+def _as_shown(value: float, column: Column) -> float:
+    return round(value, column.decimals(value))

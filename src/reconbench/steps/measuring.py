@@ -122,6 +122,15 @@ def measure(
     return module.apply(clean, generator, params, drawn).astype(np.float32), drawn
 
 
+def axes_of(measurement: np.ndarray, truth: str) -> str:
+    """Return the axes of a measurement: those of its truth, with channels before them where it has more.
+
+    >>> axes_of(np.zeros((4, 9, 9)), "TYX"), axes_of(np.zeros((3, 9, 9)), "YX"), axes_of(np.zeros((9, 9)), "CYX")
+    ('TYX', 'CYX', 'YX')
+    """
+    return ("C" * measurement.ndim + truth)[-measurement.ndim :]
+
+
 def scored_against(truth: np.ndarray, measurement: np.ndarray, target: str) -> np.ndarray:
     """Return what an estimate is compared with.
 

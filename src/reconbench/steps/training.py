@@ -18,6 +18,7 @@ from reconbench.results.provenance import OK
 from reconbench.steps.measuring import ForwardModels, scored_against
 from reconbench.training.checkpoints import Checkpoint
 from reconbench.training.loop import Progress, Task, train
+from reconbench.training.recorded_pairs import JoinedImages, PairSampler
 from reconbench.training.sampling import Images, Instrument, Sampler
 from reconbench.training.single_image import SingleImageSampler
 
@@ -32,6 +33,8 @@ class TrainingData:
     ----------
     training, validation : sequences of ImageRecord
         Truths; none where it is trained on a measurement.
+    training_measured, validation_measured : sequences of ImageRecord
+        Measured images of these truths, in place of those that are made anew at each step.
     measurement : ImageRecord or None
     truth : ImageRecord or None
         Of the measurement, if training.csv is to say how far the estimates are from it.
@@ -44,11 +47,14 @@ class TrainingData:
     measurement: ImageRecord | None = None
     truth: ImageRecord | None = None
     start: Path | None = None
+    training_measured: Sequence[ImageRecord] = ()
+    validation_measured: Sequence[ImageRecord] = ()
 
     @property
     def digest(self) -> str:
         """What names these data: the images, and the weights to start from."""
         parts = [*(record.sha256 for record in self.training), "", *(record.sha256 for record in self.validation)]
+        parts += [record.sha256 for record in (*self.training_measured, *self.validation_measured)]
         parts += [record.sha256 for record in (self.measurement, self.truth) if record is not None]
         parts += [sha256_of(self.start)] if self.start else []
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
@@ -97,21 +103,22 @@ def train_networks(
 
 
 def _on_truths(spec: Spec, data: TrainingData, forwards: tuple[Any, ...], shared: dict[str, Any]) -> Task:
-    """Return the training on patches of truths, measured anew at each step."""
+    """Return the training on patches of truths, measured anew at each step or, where there are such, as recorded."""
     settings = shared["params"].training
     # The same for all variants: they see the same patches with the same noise, and start from the same draws.
     address = ("train", spec["problem"], spec["repetition"])
-    sampling = {
-        "instrument": Instrument(forwards, spec["noise"], spec["target"]),
-        "settings": settings,
-        "seed": spec["seed"],
-        "device": shared["device"],
-    }
-    training, validation = Images(data.training), Images(data.validation)
+    instrument = Instrument(forwards, spec["noise"], spec["target"])
+
+    def sampler(split: str, truths: Sequence[ImageRecord], measured: Sequence[ImageRecord], augment: bool) -> Sampler:
+        how = (settings, spec["seed"], (*address, split), shared["device"], augment)
+        return (
+            PairSampler(JoinedImages(truths, measured), *how) if measured else Sampler(Images(truths), instrument, *how)
+        )
+
     return Task(
         **shared,
-        training=Sampler(training, address=(*address, "training"), augmentation=settings.augmentation, **sampling),
-        validation=Sampler(validation, address=(*address, "validation"), augmentation=False, **sampling),
+        training=sampler("training", data.training, data.training_measured, settings.augmentation),
+        validation=sampler("validation", data.validation, data.validation_measured, False),
         address=address,
     )
 

@@ -36,10 +36,14 @@ class Images:
     def __getitem__(self, index: int) -> np.ndarray:
         if index in self.kept:
             return self.kept[index]
-        image = self.records[index].load()
+        image = self.load(index)
         if sum(other.nbytes for other in self.kept.values()) + image.nbytes <= self.limit:
             self.kept[index] = image
         return image
+
+    def load(self, index: int) -> np.ndarray:
+        """Read an image."""
+        return self.records[index].load()
 
 
 @dataclass(frozen=True)
@@ -179,9 +183,12 @@ class Sampler:
     ) -> tuple[torch.Tensor, torch.Tensor]:
         clean = torch.from_numpy(truth).to(self.device)
         target = _with_channels(clean[(..., *inside)], len(inside))
+        sizes = clean.shape[-len(inside) :]
         if forward is not None:
             clean = forward(clean)
-        measured = _with_channels(clean[(..., *inside)], len(inside))
+        # A measurement of another size has no place for the patch: then the whole truth is the patch.
+        same_size = clean.shape[-len(inside) :] == sizes
+        measured = _with_channels(clean[(..., *inside)] if same_size else clean, len(inside))
         if self.instrument.noise is not None:
             module = catalogue.get_noise(self.instrument.noise["name"])
             params = module.Params.model_validate(self.instrument.noise["params"])

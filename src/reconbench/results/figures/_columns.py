@@ -17,6 +17,8 @@ WIDTH, GAP, CURVE, BELOW, LEFT = 1.6, 0.09, 1.0, 0.42, 0.52
 HEADING, BOLD, LINE, LETTER = 0.165, 0.088, 0.14, 0.062
 LETTERS = 25
 ROWS = ("input", "prediction", "truth")
+# The share of the truth's range that an error is black or white at.
+ERROR_RANGE = 0.25
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ class Column:
         return WIDTH * max(height / width for height, width in shapes)
 
 
-def draw_columns(columns: Sequence[Column], number: int, footer: str) -> Any:
+def draw_columns(columns: Sequence[Column], number: int, footer: str, errors: bool = False) -> Any:
     """Draw columns side by side, so many in a line; everything is placed in inches.
 
     Parameters
@@ -67,6 +69,8 @@ def draw_columns(columns: Sequence[Column], number: int, footer: str) -> Any:
         Columns in a line, at most.
     footer : str
         What stands under all of them.
+    errors : bool
+        Whether the difference of prediction and truth stands between them.
 
     Returns
     -------
@@ -74,16 +78,17 @@ def draw_columns(columns: Sequence[Column], number: int, footer: str) -> Any:
     """
     from matplotlib.figure import Figure
 
+    rows = (*ROWS[:2], "error", ROWS[2]) if errors else ROWS
     lines = [columns[start : start + number] for start in range(0, len(columns), number)]
     width = LEFT + max(map(len, lines)) * (WIDTH + GAP) + GAP
     small_print = textwrap.wrap(footer, int((width - GAP) / LETTER))
-    height = top = sum(map(_height, lines)) + LINE * (len(small_print) + 0.6)
+    height = top = sum(_height(line, rows) for line in lines) + LINE * (len(small_print) + 0.6)
     # One axis for all curves.
     lowest = min([0.0, *(float(column.correlation.min()) for column in columns if column.correlation.size)])
     figure = Figure(figsize=(width, height))
     for line in lines:
-        _draw_line(figure, line, top, lowest)
-        top -= _height(line)
+        _draw_line(figure, line, rows, top, lowest)
+        top -= _height(line, rows)
     figure.text(GAP / width, GAP / height, "\n".join(small_print), color=style.MUTED, fontsize=7.5)
     return figure
 
@@ -103,12 +108,12 @@ def _above(line: Sequence[Column]) -> float:
     return GAP + HEADING * max(len(words) for _, words in _headings(line)) + LINE * titles
 
 
-def _height(line: Sequence[Column]) -> float:
+def _height(line: Sequence[Column], rows: Sequence[str]) -> float:
     tall = max(column.tall for column in line)
-    return _above(line) + len(ROWS) * (tall + GAP) + CURVE + BELOW
+    return _above(line) + len(rows) * (tall + GAP) + CURVE + BELOW
 
 
-def _draw_line(figure: Any, line: Sequence[Column], top: float, lowest: float) -> None:
+def _draw_line(figure: Any, line: Sequence[Column], rows: Sequence[str], top: float, lowest: float) -> None:
     """Draw columns side by side below a height."""
     width, height = figure.get_size_inches()
     tall = max(column.tall for column in line)
@@ -120,21 +125,22 @@ def _draw_line(figure: Any, line: Sequence[Column], top: float, lowest: float) -
         left = LEFT + index * (WIDTH + GAP)
         middle = ((left + WIDTH / 2) / width, (under_titles + 0.04) / height)
         figure.text(*middle, textwrap.fill(column.title, LETTERS), fontsize=8, ha="center", va="bottom")
-        _draw_images(figure, column, left, under_titles, tall)
-        bottom = under_titles - len(ROWS) * (tall + GAP) - CURVE
+        _draw_images(figure, column, rows, left, under_titles, tall)
+        bottom = under_titles - len(rows) * (tall + GAP) - CURVE
         axes = figure.add_axes((left / width, bottom / height, WIDTH / width, CURVE / height))
         _draw_correlation(axes, column, lowest, first=index == 0)
-    for row, words in enumerate(ROWS):
+    for row, words in enumerate(rows):
         place = (0.16 / width, (under_titles - row * (tall + GAP) - tall / 2) / height)
         figure.text(*place, words, rotation=90, fontsize=8.5, ha="center", va="center")
 
 
-def _draw_images(figure: Any, column: Column, left: float, top: float, tall: float) -> None:
-    """Draw input, prediction and truth of a column below a height."""
+def _draw_images(figure: Any, column: Column, rows: Sequence[str], left: float, top: float, tall: float) -> None:
+    """Draw input, prediction and truth of a column below a height, and the error between them if it has a row."""
     width, height = figure.get_size_inches()
-    shown = (column.measured, column.prediction, column.truth)
-    words = (column.measured_words, "\n".join(column.prediction_words), "")
-    for row, (pixels, told) in enumerate(zip(shown, words, strict=True)):
+    told_of = {"input": column.measured_words, "prediction": "\n".join(column.prediction_words)}
+    for row, name in enumerate(rows):
+        pixels, limits = _pixels(column, name)
+        told = told_of.get(name)
         shape = (column.truth if pixels is None else pixels).shape
         own = WIDTH * shape[0] / shape[1]
         bottom = top - row * (tall + GAP) - own
@@ -143,12 +149,23 @@ def _draw_images(figure: Any, column: Column, left: float, top: float, tall: flo
         if pixels is None:
             axes.text(0.5, 0.5, textwrap.fill(column.status, LETTERS - 6), ha="center", va="center", fontsize=8)
             continue
-        scale = column.measured if row == 0 else column.truth
-        draw_image(axes, pixels, (float(scale.min()), float(scale.max())), None)
+        draw_image(axes, pixels, limits, None)
         if told:
             box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1.5}
             place = {"ha": "right", "va": "top", "transform": axes.transAxes}
             axes.text(0.97, 0.97, told, fontsize=7.5, bbox=box, **place)
+
+
+def _pixels(column: Column, row: str) -> tuple[np.ndarray | None, tuple[float, float]]:
+    """Return the image that a column has in a row, and its grey scale."""
+    low, high = (float(value) for value in (column.truth.min(), column.truth.max()))
+    match row:
+        case "input":
+            return column.measured, (float(column.measured.min()), float(column.measured.max()))
+        case "error":
+            limit = ERROR_RANGE * (high - low)
+            return None if column.prediction is None else column.prediction - column.truth, (-limit, limit)
+    return column.prediction if row == "prediction" else column.truth, (low, high)
 
 
 def _draw_correlation(axes: Any, column: Column, lowest: float, first: bool) -> None:

@@ -3,8 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from reconbench.results import labels
+
 if TYPE_CHECKING:
     from reconbench.results.drawing import FigureData
+
+# Kinds of problem whose measurement is not an image of what its truth is an image of.
+OF_ANOTHER_QUANTITY = ("phase_retrieval", "diffuse_imaging")
 
 
 def kept_names(data: "FigureData", problem: str, variants: Sequence[str]) -> list[str]:
@@ -24,3 +29,12 @@ def errors_of(line: Mapping[str, Any]) -> dict[str, float]:
     return {
         key: value for key, value in line.items() if key not in ("image", "status", "seconds") and value is not None
     }
+
+
+def words_of(errors: Mapping[str, float], displays: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return the value of each metric that is displayed in words, for instance ``PSNR 21.1 dB``."""
+    return [
+        labels.value_words(metric, errors[metric], display["title"], display["scale"], display["digits"])
+        for metric, display in displays.items()
+        if metric in errors
+    ]

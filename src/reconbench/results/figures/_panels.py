@@ -15,6 +15,8 @@ WIDTH, GAP, HEADING, BELOW = 1.75, 0.06, 0.27, 0.24
 # Inches: a line of text, and a letter of small print; how many letters of a title a panel is wide.
 LINE, LETTER = 0.14, 0.064
 LETTERS = 28
+# The least distance between black and white.
+TINY = 1e-12
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ class Strip:
     @property
     def tall(self) -> float:
         """The height of a view in inches."""
-        height, width = self.panels[0].views[0].shape
+        height, width = self.panels[0].views[0].shape[:2]
         return WIDTH * height / width
 
     @property
@@ -135,16 +137,21 @@ def _draw_strip(figure: Any, strip: Strip, margin: float, top: float, columns: i
                     axes.set_xlabel("\n".join(panel.below), fontsize=7.5, labelpad=2)
                 if panel.views:
                     limits = (panel.limits or strip.limits)[view]
-                    draw_image(axes, panel.views[view], limits, strip.squares[view])
+                    # A measurement may have another size, where the square would lie elsewhere.
+                    same = panel.views[view].shape == strip.panels[0].views[view].shape
+                    draw_image(axes, panel.views[view], limits, strip.squares[view] if same else None)
                 else:
                     axes.text(0.5, 0.5, textwrap.fill(panel.status, LETTERS - 6), ha="center", va="center", fontsize=8)
         bottom -= errors
 
 
 def draw_image(axes: Any, pixels: np.ndarray, limits: tuple[float, float], square: Square | None) -> None:
-    """Draw one image, with a square of it framed and enlarged at the bottom right."""
+    """Draw one image, shape (y, x) or (y, x, 3), with a square of it framed and enlarged at the bottom right."""
     from matplotlib.patches import Rectangle
 
+    if pixels.ndim == 3:
+        # Of images in colour matplotlib takes no limits.
+        pixels = np.clip((pixels - limits[0]) / max(limits[1] - limits[0], TINY), 0, 1)
     grey = {"cmap": "gray", "vmin": limits[0], "vmax": limits[1]}
     axes.imshow(pixels, **grey, aspect="auto")
     if square is None:
@@ -153,7 +160,7 @@ def draw_image(axes: Any, pixels: np.ndarray, limits: tuple[float, float], squar
     size = columns.stop - columns.start, rows.stop - rows.start
     frame = Rectangle((columns.start - 0.5, rows.start - 0.5), *size, fill=False, edgecolor=style.ACCENT, linewidth=1)
     axes.add_patch(frame)
-    height, width = pixels.shape
+    height, width = pixels.shape[:2]
     side = INSET * min(height, width)
     inset = axes.inset_axes((1 - side / width, 0, side / width, side / height))
     inset.imshow(pixels[square], **grey, interpolation="nearest", aspect="auto")

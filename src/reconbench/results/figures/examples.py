@@ -2,15 +2,16 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 from pydantic import Field
 
-from reconbench.config.models import Figure
+from reconbench.config.tables_and_figures import Figure
 from reconbench.contracts import FigureKind, Parameters
 from reconbench.results import labels
-from reconbench.results.figures._kept import errors_of, kept_names, line_of
+from reconbench.results.figures._colours import Grey, is_coloured, own_limits
+from reconbench.results.figures._kept import OF_ANOTHER_QUANTITY, errors_of, kept_names, line_of, words_of
 from reconbench.results.figures._panels import Panel, Strip, draw_strips
 from reconbench.results.figures._views import detail, limits_of, middle_plane, views_of
 
@@ -25,8 +26,6 @@ FIGURE = FigureKind(
     own_variants=True,
 )
 
-# Kinds of problem whose measurement is not an image of what its truth is an image of.
-OF_ANOTHER_QUANTITY = ("phase_retrieval", "diffuse_imaging")
 DEFAULT_METRICS = {
     "psnr": {"title": "", "scale": 1.0, "digits": 1},
     "ssim": {"title": "", "scale": 1.0, "digits": 2},
@@ -49,6 +48,11 @@ class Params(Parameters):
     """The maximum projection along z of a volume: above a plane of it, alone, or not shown."""
     plane: int | None = Field(None, ge=1)
     """The plane of a volume, counted from 1; by default the one in which the first image varies most."""
+    frames: list[Annotated[int, Field(ge=1)]] = Field(default_factory=list, max_length=6)
+    """The frames of a sequence, counted from 1, one below the other; by default its middle one."""
+    grey: Grey = "shared"
+    """Whether all panels of an image have the grey scale of the truth (of the measurement where there is none), or each
+    its own."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,7 @@ def draw(spec: Mapping[str, Any], data: "FigureData") -> tuple[Any, list[dict[st
     retrieved from, has one of its own, and of a stack of planes the middle one is seen. The truth is shown as it is
     scored: scaled to the measurement's mean where the problem says so. The enlarged square is framed where it comes
     from. Of a volume two views stand one below the other, each with a grey scale of its own: the maximum projection
-    along z, and a plane with the enlarged square.
+    along z, and a plane with the enlarged square. Frames of a sequence stand so too, with one grey scale and square.
 
     Parameters
     ----------
@@ -89,7 +93,7 @@ def draw(spec: Mapping[str, Any], data: "FigureData") -> tuple[Any, list[dict[st
     Raises
     ------
     UserError
-        If a volume lacks the plane that is asked for.
+        If a volume lacks the plane or a sequence the frame that is asked for.
     """
     definition = Figure.model_validate(spec["definition"])
     params = Params.model_validate(definition.params)
@@ -101,13 +105,24 @@ def draw(spec: Mapping[str, Any], data: "FigureData") -> tuple[Any, list[dict[st
             shown = list(_shown(spec, data, problem, variants, name))
             first = data.truths.get(problem, {}).get(name) or data.measurements[problem][name]
             title = f"{heading}: {name}" if params.images > 1 else heading
-            strips.append(_strip(spec, params, title, shown, first.axes))
+            coloured = is_coloured(first.shape, spec["problems"][problem]["kind"])
+            strips.append(_strip(spec, params, title, shown, first.axes, coloured))
             lines += _lines(problem, name, shown)
-    same = " in the same view" if any(len(strip.labels) > 1 for strip in strips) else ""
-    footer = f"Black and white are the smallest and largest value of the first image{same}; scale {spec['scale']}."
+    return draw_strips(strips, params.columns, _footer(spec, params, strips)), lines
+
+
+def _footer(spec: Mapping[str, Any], params: Params, strips: Sequence[Strip]) -> str:
+    """Say what is black and white."""
+    several = any(len(strip.labels) > 1 for strip in strips)
+    scored = any(panel.errors for strip in strips for panel in strip.panels)
+    sequences = " Numbers are of whole sequences." if params.frames and scored else ""
+    if params.grey == "own":
+        return f"Each image has a grey scale of its own; scale {spec['scale']}.{sequences}"
+    same = "" if params.frames or not several else " in the same view"
+    words = f"Black and white are the smallest and largest value of the first image{same}; scale {spec['scale']}."
     if any(panel.limits for strip in strips for panel in strip.panels):
-        footer += " Inputs have their own smallest and largest value."
-    return draw_strips(strips, params.columns, footer), lines
+        words += " Inputs have their own smallest and largest value."
+    return words + sequences
 
 
 def _shown(
@@ -124,7 +139,8 @@ def _shown(
     identity = next((variant for variant in controls if variant != labels.ORACLE), "")
     line = line_of(data, problem, identity, name) if identity else {}
     other = spec["problems"][problem]["kind"] in OF_ANOTHER_QUANTITY
-    stack = other and measurement.ndim > 2 and len(measurement) > 1
+    coloured = is_coloured(measurement.shape, spec["problems"][problem]["kind"])
+    stack = other and not coloured and measurement.ndim > 2 and len(measurement) > 1
     title = f"input, {middle_plane(measurement)}" if stack else "input"
     yield _Shown(title, identity, measurement, errors=errors_of(line), own_scale=other)
     for variant in variants:
@@ -135,25 +151,30 @@ def _shown(
             yield _Shown(title, variant, kept and kept.load(), line.get("status", "not scored"), errors_of(line))
 
 
-def _strip(spec: Mapping[str, Any], params: Params, title: str, shown: Sequence[_Shown], axes: str) -> Strip:
+def _strip(
+    spec: Mapping[str, Any], params: Params, title: str, shown: Sequence[_Shown], axes: str, coloured: bool
+) -> Strip:
     """Make the strip of one object: what is seen of all of its images is chosen by the first of them."""
     first = shown[0].image
-    views = views_of(first, axes, params.projection, params.plane)
+    is_sequence = axes.startswith("T")
+    views = views_of(first, axes, params.projection, params.plane, params.frames, coloured)
     seen = [view.show(first) for view in views]
     squares = [
         detail(pixels, params.corner, params.place) if view.enlarged else None
         for view, pixels in zip(views, seen, strict=True)
     ]
+    squares = squares[:1] * len(squares) if is_sequence else squares
     displays = _displays(spec, shown)
     panels = []
     for one in shown:
         pixels = [] if one.image is None else [view.show(one.image) for view in views]
-        limits = limits_of(pixels) if one.own_scale else None
-        panels.append(Panel(one.title, pixels, one.status, _words(one.errors, displays), limits))
+        limits = limits_of(pixels, joint=is_sequence) if one.own_scale else None
+        if params.grey == "own" and pixels:
+            limits = [own_limits(np.stack(pixels if is_sequence else [view])) for view in pixels]
+        panels.append(Panel(one.title, pixels, one.status, words_of(one.errors, displays), limits))
     scale = next((one.image for one in shown if one.image is not None and not one.own_scale), first)
-    return Strip(
-        title, [view.label for view in views], panels, limits_of([view.show(scale) for view in views]), squares
-    )
+    limits = limits_of([view.show(scale) for view in views], joint=is_sequence)
+    return Strip(title, [view.label for view in views], panels, limits, squares)
 
 
 def _displays(spec: Mapping[str, Any], shown: Sequence[_Shown]) -> Mapping[str, Mapping[str, Any]]:
@@ -162,14 +183,6 @@ def _displays(spec: Mapping[str, Any], shown: Sequence[_Shown]) -> Mapping[str, 
         return spec["definition"]["metrics"]
     known = [metric for metric in DEFAULT_METRICS if any(metric in one.errors for one in shown)]
     return {metric: DEFAULT_METRICS[metric] for metric in known[:2]}
-
-
-def _words(errors: Mapping[str, float], displays: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    return [
-        labels.value_words(metric, errors[metric], display["title"], display["scale"], display["digits"])
-        for metric, display in displays.items()
-        if metric in errors
-    ]
 
 
 def _lines(problem: str, name: str, shown: Sequence[_Shown]) -> Iterator[dict[str, Any]]:

@@ -2,18 +2,18 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 from pydantic import Field
 
-from reconbench.config.models import Figure
+from reconbench.config.tables_and_figures import Figure
 from reconbench.contracts import FigureKind, Parameters
 from reconbench.errors import UserError
 from reconbench.metrics._fourier_rings import ring_correlation, ring_frequencies
 from reconbench.results import labels
 from reconbench.results.figures._columns import Column, draw_columns
-from reconbench.results.figures._kept import errors_of, kept_names, line_of
+from reconbench.results.figures._kept import errors_of, kept_names, line_of, words_of
 
 if TYPE_CHECKING:
     from reconbench.results.drawing import FigureData
@@ -26,6 +26,8 @@ FIGURE = FigureKind(
     own_variants=True,
 )
 
+# Channels of a truth that is a wave: its amplitude, and its phase after it.
+AMPLITUDE, LAST = 0, -1
 DEFAULT_METRICS = {"mae": {"title": "", "scale": 1.0, "digits": 3}}
 
 
@@ -40,16 +42,24 @@ class Params(Parameters):
     """The plane of a stack that is shown as the input, counted from 1."""
     plane_labels: dict[str, str] = Field(default_factory=dict)
     """What that plane is, heading to words, for instance ``z = -52 µm``."""
+    channels: dict[str, Annotated[int, Field(ge=0)]] = Field(default_factory=dict)
+    """The channel that is shown of truths with several, heading to number, counted from 0; by default the last, which
+    is the phase of a wave. So a problem may stand under two headings, its amplitude and its phase."""
+    metrics_of: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """Which of the figure's metrics stand on the predictions, heading to names; by default all."""
     less_median: bool = False
-    """Show predictions less the median of their difference from the truth: the constant of a phase is arbitrary."""
+    """Show predictions less the median of their difference from the truth: the constant of a phase is arbitrary. An
+    amplitude, the channel 0, is shown as it is."""
+    errors: bool = False
+    """Show prediction less truth too."""
 
 
 def draw(spec: Mapping[str, Any], data: "FigureData") -> tuple[Any, list[dict[str, Any]]]:
     """Draw the columns, one for each method of each problem and image.
 
     Prediction and truth have the grey scale of the truth, the input has its own. On the prediction stands what it
-    scored, by default its mean absolute error. Of truths that have an amplitude too, the phase is shown. The Fourier
-    ring correlation is that of the metric `frc_area`.
+    scored, by default its mean absolute error. Of truths that have an amplitude too, the phase is shown if nothing else
+    is said. The Fourier ring correlation is that of the metric `frc_area`.
 
     Parameters
     ----------
@@ -78,24 +88,30 @@ def draw(spec: Mapping[str, Any], data: "FigureData") -> tuple[Any, list[dict[st
             shown = _shown(data, heading, problem, name, params)
             for variant in variants:
                 columns.append(_column(spec, data, shown, variant, params))
-                lines += _lines(shown, columns[-1], variant, errors_of(line_of(data, problem, variant, name)))
+                lines += _lines(shown, columns[-1], variant, _errors(data, shown, variant, params))
     footer = "Prediction and truth have one grey scale, from the truth's smallest to its largest value."
     if params.less_median:
         footer += " Predictions are shown less the median of their difference from the truth."
+    if params.errors:
+        footer += (
+            " Errors: prediction less truth, from black at minus a quarter of the truth's range to white at plus that."
+        )
     footer += f" FRC: Fourier ring correlation of prediction and truth. Scale {spec['scale']}."
-    return draw_columns(columns, params.columns, footer), lines
+    return draw_columns(columns, params.columns, footer, params.errors), lines
 
 
 @dataclass(frozen=True)
 class _Shown:
     """What all methods share that are shown of one image."""
 
+    key: str
     heading: str
     problem: str
     name: str
     measured: np.ndarray
     measured_words: str
     truth: np.ndarray
+    channel: int
 
 
 def _shown(data: "FigureData", heading: str, problem: str, name: str, params: Params) -> _Shown:
@@ -115,7 +131,9 @@ def _shown(data: "FigureData", heading: str, problem: str, name: str, params: Pa
         words = [*([f"{params.plane} of {len(measurement)}"] if several else []), *words]
         measurement = measurement[params.plane - 1]
     title = f"{heading}: {name}" if params.images > 1 else heading
-    return _Shown(title, problem, name, measurement, ", ".join(words), _phase(truth.load()))
+    channel = params.channels.get(heading, LAST)
+    seen = _channel(truth.load(), channel)
+    return _Shown(heading, title, problem, name, measurement, ", ".join(words), seen, channel)
 
 
 def _column(spec: Mapping[str, Any], data: "FigureData", shown: _Shown, variant: str, params: Params) -> Column:
@@ -123,23 +141,19 @@ def _column(spec: Mapping[str, Any], data: "FigureData", shown: _Shown, variant:
     kept = data.examples.get((shown.problem, variant), {}).get(shown.name)
     prediction, correlation = None, np.empty(0)
     if kept is not None:
-        prediction = _phase(kept.load())
+        prediction = _channel(kept.load(), shown.channel)
         correlation = ring_correlation(prediction, shown.truth)
-        if params.less_median:
+        if params.less_median and shown.channel != AMPLITUDE:
             prediction = prediction - np.median(prediction - shown.truth)
     displays = spec["definition"]["metrics"] or DEFAULT_METRICS
-    errors = errors_of(line)
+    errors = _errors(data, shown, variant, params)
     return Column(
         heading=shown.heading,
         title=labels.variant_title(variant, spec["variants"]),
         measured=shown.measured,
         measured_words=shown.measured_words,
         prediction=prediction,
-        prediction_words=[
-            labels.value_words(metric, errors[metric], display["title"], display["scale"], display["digits"])
-            for metric, display in displays.items()
-            if metric in errors
-        ],
+        prediction_words=words_of(errors, displays),
         status=line.get("status", "not scored"),
         truth=shown.truth,
         frequencies=ring_frequencies(shown.truth.shape)[: len(correlation)],
@@ -147,9 +161,20 @@ def _column(spec: Mapping[str, Any], data: "FigureData", shown: _Shown, variant:
     )
 
 
-def _phase(image: np.ndarray) -> np.ndarray:
-    """Return an image, or the last of its channels: where it has two, they are amplitude and phase."""
-    return image if image.ndim == 2 else image[-1]
+def _errors(data: "FigureData", shown: _Shown, variant: str, params: Params) -> dict[str, float]:
+    """Return what a prediction scored, by the metrics that are asked for under its heading."""
+    errors = errors_of(line_of(data, shown.problem, variant, shown.name))
+    wanted = params.metrics_of.get(shown.key, errors)
+    return {metric: value for metric, value in errors.items() if metric in wanted}
+
+
+def _channel(image: np.ndarray, channel: int) -> np.ndarray:
+    """Return an image, or one of its channels."""
+    if image.ndim == 2:
+        return image
+    if channel >= len(image):
+        raise UserError(f"there is no channel {channel} in truths of shape {image.shape}; give one below {len(image)}")
+    return image[channel]
 
 
 def _lines(shown: _Shown, column: Column, variant: str, errors: Mapping[str, float]) -> Iterator[dict[str, Any]]:
@@ -160,5 +185,6 @@ def _lines(shown: _Shown, column: Column, variant: str, errors: Mapping[str, flo
         yield {**about, "quantity": "", "frequency": "", "value": ""}
     for metric, value in errors.items():
         yield {**about, "quantity": metric, "frequency": "", "value": value}
+    quantity = "frc" if shown.channel == LAST else f"frc of channel {shown.channel}"
     for frequency, value in zip(column.frequencies.tolist(), column.correlation.tolist(), strict=True):
-        yield {**about, "quantity": "frc", "frequency": frequency, "value": value}
+        yield {**about, "quantity": quantity, "frequency": frequency, "value": value}

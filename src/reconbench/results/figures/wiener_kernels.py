@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pydantic import Field
 
-from reconbench.config.models import Figure
+from reconbench.config.tables_and_figures import Figure
 from reconbench.contracts import FigureKind, Parameters
 from reconbench.errors import UserError
 from reconbench.results import labels, style
