@@ -15,7 +15,7 @@ def read_complex_field(field: Mapping[str, Any], folder: Path) -> np.ndarray:
     """Read a wave as its amplitude and its phase.
 
     The phase is unwrapped and begins at 0, as neither whole turns nor an offset mean anything. The amplitude is that
-    over the largest of the image.
+    over its median, which is the bare light where an object covers less than half of the image.
 
     Parameters
     ----------
@@ -28,13 +28,13 @@ def read_complex_field(field: Mapping[str, Any], folder: Path) -> np.ndarray:
     Returns
     -------
     ndarray of float32
-        Shape (2, y, x): the amplitude in (0, 1], and the phase from 0 on, in units of the range.
+        Shape (2, y, x): the amplitude, 1 in the bare light, and the phase from 0 to 1 at most, in units of the range.
 
     Raises
     ------
     UserError
-        If the archive is missing or bad, the files have different shapes, the wave is dark everywhere, or its phase
-        exceeds the range.
+        If the archive is missing or bad, the files have different shapes, the wave is dark in half of the image, or its
+        phase exceeds the range.
     """
     from skimage.restoration import unwrap_phase
 
@@ -44,8 +44,9 @@ def read_complex_field(field: Mapping[str, Any], folder: Path) -> np.ndarray:
         raise UserError(f"{path} has a real part of shape {real.shape} and an imaginary one of {imaginary.shape}")
     wave = real + 1j * imaginary
     amplitude = np.abs(wave)
-    if amplitude.max() == 0:
-        raise UserError(f"the wave in {path} is dark everywhere")
+    bare = np.median(amplitude)
+    if bare == 0:
+        raise UserError(f"the wave in {path} is dark in half of the image, so that its bare light is unknown")
     phase = unwrap_phase(np.angle(wave))
     phase -= phase.min()
     if phase.max() > field["phase_range"]:
@@ -53,7 +54,7 @@ def read_complex_field(field: Mapping[str, Any], folder: Path) -> np.ndarray:
             f"the phase in {path} spans {phase.max():.3g} radians; give `phase_range` this much at least, not "
             f"{field['phase_range']:g}"
         )
-    return np.stack([amplitude / amplitude.max(), phase / field["phase_range"]]).astype(np.float32)
+    return np.stack([amplitude / bare, phase / field["phase_range"]]).astype(np.float32)
 
 
 def _numbers(path: Path, member: str) -> np.ndarray:

@@ -33,8 +33,8 @@ def simulate(generator: np.random.Generator, size: tuple[int, int], params: Para
     Returns
     -------
     ndarray of float32
-        Shape (2, y, x): the amplitude, 1 where nothing absorbs, and the phase from 0, the bare medium, to 1, the largest
-        of the image.
+        Shape (2, y, x): the amplitude, 1 where nothing absorbs, and the phase from 0, the bare medium, to 1, the
+        largest of the image.
 
     Raises
     ------
