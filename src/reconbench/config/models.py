@@ -153,7 +153,15 @@ class StudyFile(Study):
 class Configuration(Study):
     """config.yaml: what to run, and datasets, problems and variants of your own, in the form of a study."""
 
-    studies: Texts = ["em_denoising", "deconvolution", "trainable_wiener", "phase_retrieval", "phase_stack"]
+    studies: Texts = [
+        "em_denoising",
+        "deconvolution",
+        "trainable_wiener",
+        "phase_retrieval",
+        "phase_stack",
+        "stem_denoising",
+        "diffuse_imaging",
+    ]
     """Studies to run: names in workflow/studies, or paths of YAML files."""
     scale: Literal["tiny", "small", "paper"] = "small"
     """How much of it: `tiny` for tests, `small` for a laptop, `paper` as published."""
