@@ -4,6 +4,7 @@ The rules ask this plan and `specs`; neither knows of Snakemake.
 """
 
 import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 
@@ -18,6 +19,8 @@ from reconbench.results import labels
 Pair = tuple[str, str]
 # The part of a model that is trained once for all images.
 ALL = "all"
+# A file of the registry, as a forward model names it, and the folder that it is fetched with.
+DOWNLOADED = re.compile(r"(results/downloads/[^/]+)/files/.+")
 
 
 class Plan:
@@ -213,12 +216,16 @@ class Plan:
         return [self.index("data", dataset, split)] if dataset else []
 
     def instrument_files(self, problem: str) -> list[str]:
-        """Return the files that a problem's forward model reads, a measured point-spread function for instance."""
+        """Return the files that a problem's forward model reads, a measured point-spread function for instance.
+
+        For a file of the registry stands the index of the dataset that it is fetched with.
+        """
         reference = self.problems[problem].forward
         module = None if reference is None else catalogue.get_forward_model(reference.name)
         if not hasattr(module, "files"):
             return []
-        return list(module.files(module.Params.model_validate(reference.params)))
+        files = module.files(module.Params.model_validate(reference.params))
+        return [DOWNLOADED.sub(r"\1/index.csv", file) for file in files]
 
     def downloads(self, dataset: str, name: str) -> list[str]:
         """Return a file or folder of the registry's files that a dataset is made of, nothing for other sources."""

@@ -7,8 +7,10 @@ from scipy.signal import convolve2d
 
 torch = pytest.importorskip("torch")
 
+from reconbench.contracts import Problem  # noqa: E402
 from reconbench.errors import UserError  # noqa: E402
 from reconbench.forward import caustic  # noqa: E402
+from reconbench.methods import tikhonov_deconvolution  # noqa: E402
 
 PATTERN = np.random.default_rng(0).integers(0, 1000, (7, 5)).astype(np.uint16)
 
@@ -47,6 +49,19 @@ def test_a_point_in_the_middle_gives_the_caustic(tmp_path):
     truth[4, 4] = 1
     recorded = camera(tmp_path, beyond=(1, 2))(truth).numpy()
     np.testing.assert_allclose(recorded, PATTERN / PATTERN.sum(), atol=1e-12)
+
+
+def test_without_margins_it_is_a_blur_that_can_be_undone(tmp_path):
+    """Solvers that take a kernel take it: Tikhonov's, nearly without regularisation, finds the scene."""
+    model = camera(tmp_path, size=(5, 3))
+    truth = torch.zeros(24, 28, dtype=torch.float64)
+    truth[6:18, 6:22] = scene(12, 16)
+    recorded = model(truth).numpy().astype(np.float32)
+    problem = Problem(kind="deconvolution", forward_model=model, told=tikhonov_deconvolution.METHOD.told)
+    params = tikhonov_deconvolution.Params(weight=1e-7, boundary="zero")
+    estimate = tikhonov_deconvolution.restore(recorded, problem, params, "cpu")
+    assert model.measurement_shape((24, 28)) == recorded.shape == (24, 28)
+    np.testing.assert_allclose(estimate, truth.numpy(), atol=0.02)
 
 
 def test_bad_scenes_and_files_are_refused(tmp_path):

@@ -11,9 +11,12 @@ from reconbench.images import ImageWriter, read_index  # noqa: E402
 from reconbench.methods import constant, diffuse_network, mean_of_training  # noqa: E402
 from reconbench.networks.diffuse_multi_scale import DiffuseMultiScale  # noqa: E402
 from reconbench.steps.measuring import ForwardModels  # noqa: E402
+from reconbench.training.recorded_pairs import JoinedImages, PairSampler  # noqa: E402
 from reconbench.training.sampling import Images, Instrument, Sampler  # noqa: E402
 
 PROBLEM = Problem(kind="diffuse_imaging")
+# Bilinear: a fine pixel lies a quarter of a coarse one off the middle of the nearest.
+WEIGHTS = torch.tensor([[9, 3], [3, 1]]) / 16
 SMALL = {"widths": [4, 6, 8, 8], "kernels": [3, 5]}
 
 
@@ -85,6 +88,62 @@ def by_hand(widths, kernels):
     return encoder + down + up + decoder + outputs
 
 
+@pytest.mark.parametrize("direct", [False, True])
+def test_without_enlarging_the_finest_output_has_the_measurements_size(direct):
+    network = DiffuseMultiScale(3, (4, 6, 8), (3, 5), enlarge=False, direct=direct).eval()
+    with torch.no_grad():
+        outputs = network.at_all_scales(torch.rand(1, 3, 17, 30, generator=torch.Generator().manual_seed(0)))
+    assert [tuple(image.shape) for image in outputs] == [(1, 3, 17, 30), (1, 3, 9, 15), (1, 3, 5, 8)]
+
+
+def test_a_direct_network_of_no_features_filters_the_measurement():
+    """With weight 1 for a colour's own middle pixel and 0 elsewhere, it returns the sigmoid of the resized image."""
+    network = DiffuseMultiScale(3, (4, 6), (3, 5), direct=True).eval()
+    measurement = torch.rand(1, 3, 8, 12, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        for convolution, _ in network.outputs:
+            convolution.weight.zero_()
+            convolution.bias.zero_()
+            middle = convolution.weight.shape[-1] // 2
+            for colour in range(3):
+                convolution.weight[colour, colour - 3, middle, middle] = 1
+        finest, same, coarse = (torch.logit(image) for image in network.at_all_scales(measurement))
+    torch.testing.assert_close(same, measurement, atol=1e-5, rtol=0)
+    # Of twice the pixels, the image is linear between the middles; of half, the mean stays.
+    expected = (measurement[..., :2, :2] * WEIGHTS).sum((-2, -1))
+    torch.testing.assert_close(finest[..., 1, 1], expected, atol=1e-5, rtol=0)
+    assert float(coarse.mean()) == pytest.approx(float(measurement.mean()), abs=0.02)
+
+
+def test_a_network_learns_from_recorded_pairs_without_a_forward_model(tmp_path):
+    """Of a camera that sees the scenes darker and upside down."""
+    draws = np.random.default_rng(0)
+    scenes = {name: draws.random((3, 12, 16), dtype=np.float32) for name in "ab"}
+    for folder, change in (("truth", lambda scene: scene), ("measured", lambda scene: 0.2 * scene[:, ::-1])):
+        with ImageWriter(tmp_path / folder / "index.csv") as writer:
+            for name, scene in scenes.items():
+                writer.add(name, np.ascontiguousarray(change(scene)), "CYX")
+    settings = {"patch": [12, 16], "batch": 2, "augmentation": False, "phases": [{"steps": 30, "learning_rate": 3e-2}]}
+    params = diffuse_network.Params.model_validate(
+        {"widths": [8, 8], "kernels": [3], "enlarge": False, "mirrored": False, "light": [0, 0.2], "training": settings}
+    )
+    pairs = JoinedImages(*(read_index(tmp_path / folder / "index.csv") for folder in ("truth", "measured")))
+    batches = PairSampler(pairs, params.training, 0, ("train",), "cpu", augmentation=False)
+    batches.check()
+    torch.manual_seed(0)
+    network = diffuse_network.network(PROBLEM, params)
+    optimiser = torch.optim.Adam(network.parameters(), lr=3e-2)
+    losses = []
+    for batch in batches.batches(0, 30):
+        losses.append(diffuse_network.loss(network, batch, PROBLEM, params))
+        optimiser.zero_grad()
+        losses[-1].backward()
+        optimiser.step()
+    assert losses[-1] < 0.6 * losses[0]
+    estimate = diffuse_network.restore(0.2 * scenes["a"], PROBLEM, params, "cpu", network.eval())
+    assert estimate.shape == (3, 12, 16)
+
+
 def test_the_loss_fades_the_coarse_outputs():
     params = parameters(steps=10)
     networks = diffuse_network.network(PROBLEM, params).eval()
@@ -120,6 +179,9 @@ def test_screens_of_another_size_than_twice_the_cameras_are_refused():
     params = parameters()
     batch = Batch(measurement=torch.rand(1, 3, 18, 30), target=torch.rand(1, 3, 36, 64))
     with pytest.raises(UserError, match="36 x 60 here, and the truths have 36 x 64; set camera_pixels"):
+        diffuse_network.loss(diffuse_network.network(PROBLEM, params), batch, PROBLEM, params)
+    params = parameters(enlarge=False)
+    with pytest.raises(UserError, match="once the camera's pixels along each axis, 18 x 30 here, and the truths have"):
         diffuse_network.loss(diffuse_network.network(PROBLEM, params), batch, PROBLEM, params)
 
 

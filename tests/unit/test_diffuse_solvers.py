@@ -10,7 +10,9 @@ from reconbench.convolution import gradient  # noqa: E402
 from reconbench.errors import UserError  # noqa: E402
 from reconbench.forward.diffuse_wall import Params as Wall  # noqa: E402
 from reconbench.forward.diffuse_wall import build  # noqa: E402
+from reconbench.images import ImageWriter, read_index  # noqa: E402
 from reconbench.methods import tikhonov_least_squares, total_variation_least_squares, truncated_svd  # noqa: E402
+from reconbench.steps.restoring import WARM_UP_PIXELS, Restorer, restore_images  # noqa: E402
 
 SOLVERS = [truncated_svd, tikhonov_least_squares, total_variation_least_squares]
 # Near a nearly perfect mirror, as many pixels on either side: all singular values are well above rounding.
@@ -150,3 +152,17 @@ def test_other_sizes_and_forward_models_are_refused(method, dim):
     other = Problem(kind="diffuse_imaging", forward_model=object(), told=frozenset({"forward model"}))
     with pytest.raises(UserError, match="a forward model with singular values, such as diffuse_wall"):
         restored(method, np.zeros((3, 6, 8), np.float32), other)
+
+
+def test_an_image_of_many_pixels_is_restored_whole(tmp_path):
+    """The warm-up takes a piece of other images, to which this matrix would not fit."""
+    size = {"screen_pixels": [4, 4], "camera_pixels": [4, WARM_UP_PIXELS + 2]}
+    measurement = np.random.default_rng(0).random((3, *size["camera_pixels"]), dtype=np.float32)
+    with ImageWriter(tmp_path / "seen" / "index.csv") as writer:
+        writer.add("screen", measurement, "CYX")
+    spec = {"method": {"name": "truncated_svd", "file": None}, "kind": "diffuse_imaging", "noise": None}
+    restorer = Restorer({**spec, "forward": {"name": "diffuse_wall", "params": size}}, {"kept": 2}, "cpu")
+    with ImageWriter(tmp_path / "estimates" / "index.csv") as writer:
+        restore_images(restorer, read_index(tmp_path / "seen" / "index.csv"), writer, "")
+    (estimate,) = read_index(tmp_path / "estimates" / "index.csv")
+    assert estimate.load().shape == (3, 4, 4)

@@ -277,3 +277,12 @@ def test_what_is_trained_on_besides_and_what_was_measured(small):
     assert after["training"] == [*before["training"], "results/small/data/large_micrographs/train/index.csv"]
     assert after["training_measured"] == ["results/small/data/recorded/train/index.csv"]
     assert after["validation"] == before["validation"]
+
+
+def test_a_file_of_the_registry_that_an_instrument_reads_is_fetched_first():
+    """A folder of files is one output, so that a job waits for its index; a file of a user's own is there."""
+    plan, _ = made(scale="paper", studies=["diffuse_imaging"])
+    assert plan.instrument_files("caustic_shot") == ["results/downloads/diffuse_diffusercam/index.csv"]
+    plan.problems["caustic_shot"].forward.params["path"] = "bead.tif"
+    assert plan.instrument_files("caustic_shot") == ["bead.tif"]
+    assert plan.instrument_files("diffuse_wall") == []

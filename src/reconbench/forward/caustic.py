@@ -9,6 +9,7 @@ from reconbench.contracts import Description
 from reconbench.convolution import Convolution
 from reconbench.errors import UserError
 from reconbench.forward import measured_psf
+from reconbench.forward._blur import Blur
 
 FORWARD = Description(
     name="caustic",
@@ -82,8 +83,8 @@ class Caustic:
         return (*truth_shape[:-2], *sizes)
 
 
-def build(params: Params) -> Caustic:
-    """Return the convolution with the caustic, which is scaled to the sum 1.
+def build(params: Params) -> Caustic | Blur:
+    """Return the convolution with the caustic, which is scaled to the sum 1; a plain blur of a scene without margins.
 
     Raises
     ------
@@ -93,4 +94,4 @@ def build(params: Params) -> Caustic:
     kernel = measured_psf.build(params).kernel
     if kernel.ndim != 2:
         raise UserError(f"{params.path} is a stack; a caustic is one image (y, x)")
-    return Caustic(kernel, params.beyond)
+    return Caustic(kernel, params.beyond) if any(params.beyond) else Blur(kernel)

@@ -30,7 +30,7 @@ class Training(settings.Training):
     """Training as the authors' code has it."""
 
     patch: tuple[int, ...] = Field(default=(720, 1280), min_length=2, max_length=2)
-    """Size of the screens in pixels, (y, x), which the forward model takes; twice that of the camera's images."""
+    """Size of the screens in pixels, (y, x), which the forward model takes."""
     batch: int = Field(default=2, ge=1)
     """Screens in a batch."""
     phases: tuple[settings.Phase, ...] = tuple(
@@ -44,10 +44,15 @@ class Params(Parameters):
 
     widths: tuple[Annotated[int, Field(ge=1)], ...] = Field(default=(64, 128, 256, 256), min_length=1, max_length=4)
     """Channels of the encoder's cells, the first at the size of the camera's image, each further one at half of that
-    before it. One more output than there are widths."""
+    before it. One more output than there are widths, or as many without `enlarge`."""
     kernels: tuple[Annotated[int, Field(ge=1, le=31)], ...] = Field(default=(3, 5, 7, 9), min_length=1, max_length=8)
     """Sides of the kernels that a cell has beside each other, in pixels. The paper does not list them; these are those
     of the authors' network for phase and amplitude."""
+    enlarge: bool = True
+    """Whether the screen has twice the pixels of the camera's image along each axis, as the authors' has, or as many."""
+    direct: bool = False
+    """Whether each output also sees the camera's image itself, resized, beside its features: a filter of that image,
+    which few steps of training find, and a correction. The authors' network has no such path."""
     light: tuple[float, float] = (0.0, 2.0)
     """What is scaled to [-1, 1], in the unit of the measurement: the camera's image of a white screen has mean 1."""
     mirrored: bool = True
@@ -60,7 +65,7 @@ def network(problem: Problem, params: Params) -> Any:
     """Return the untrained network, a DiffuseMultiScale."""
     from reconbench.networks.diffuse_multi_scale import DiffuseMultiScale
 
-    return DiffuseMultiScale(COLOURS, params.widths, params.kernels)
+    return DiffuseMultiScale(COLOURS, params.widths, params.kernels, params.enlarge, params.direct)
 
 
 def loss(networks: Any, batch: Batch, problem: Problem, params: Params) -> Any:
@@ -72,13 +77,13 @@ def loss(networks: Any, batch: Batch, problem: Problem, params: Params) -> Any:
     Raises
     ------
     UserError
-        If the screens are not twice the size of the camera's images.
+        If the screens have not the size of the network's estimates.
     """
     from torch.nn.functional import adaptive_avg_pool2d
 
     done = batch.step / max(1, params.training.steps)
     outputs = networks.at_all_scales(_scaled(batch.measurement, params))
-    _require_size(outputs[0], batch)
+    _require_size(outputs[0], batch, params)
     return sum(
         (2 - 2 * done) ** halvings * _mean_absolute_error(output, adaptive_avg_pool2d(batch.target, output.shape[-2:]))
         for halvings, output in enumerate(outputs)
@@ -108,7 +113,7 @@ def restore(measurement: np.ndarray, problem: Problem, params: Params, device: s
     Returns
     -------
     ndarray
-        Shape (3, 2 y, 2 x), float32, in [0, 1].
+        Shape (3, 2 y, 2 x), or (3, y, x) without `enlarge`, float32, in [0, 1].
 
     Raises
     ------
@@ -130,11 +135,12 @@ def _scaled(measurement: Any, params: Params) -> Any:
     return scaled.flip(-1) if params.mirrored else scaled
 
 
-def _require_size(output: Any, batch: Batch) -> None:
+def _require_size(output: Any, batch: Batch, params: Params) -> None:
     if output.shape != batch.target.shape:
+        times, other = ("twice", "half of screen_pixels") if params.enlarge else ("once", "screen_pixels")
         raise UserError(
-            f"{METHOD.name} gives screens of twice the camera's pixels, {_size(output)} here, and the truths have "
-            f"{_size(batch.target)}; set camera_pixels of the forward model to half of screen_pixels"
+            f"{METHOD.name} gives screens of {times} the camera's pixels along each axis, {_size(output)} here, and the "
+            f"truths have {_size(batch.target)}; set camera_pixels of the forward model to {other}, or change `enlarge`"
         )
 
 

@@ -1,4 +1,4 @@
-"""The multi-scale network for diffuse light of Wang et al. (2020): multi-kernel cells, twice the size of its input."""
+"""The multi-scale network for diffuse light of Wang et al. (2020): multi-kernel cells, an image at each scale."""
 
 from collections.abc import Sequence
 
@@ -29,26 +29,43 @@ class DiffuseMultiScale(torch.nn.Module):
         Channels of the encoder's cells, from the measurement's size down; half of it at each step.
     kernels : sequence of int
         Sides of the kernels beside each other in a cell, in pixels, odd.
+    enlarge : bool
+        Whether the decoder goes one scale further up than the encoder's first. The authors' does.
+    direct : bool
+        Whether each output is computed from the measurement too, resized, beside the features of its scale. That of
+        the authors is not.
     """
 
-    def __init__(self, channels: int = 3, widths: Sequence[int] = WIDTHS, kernels: Sequence[int] = CELL_KERNELS):
+    def __init__(
+        self,
+        channels: int = 3,
+        widths: Sequence[int] = WIDTHS,
+        kernels: Sequence[int] = CELL_KERNELS,
+        enlarge: bool = True,
+        direct: bool = False,
+    ):
         super().__init__()
+        self.direct = direct
         self.encoder = torch.nn.ModuleList(
             MultiKernelCell(into, out, kernels) for into, out in zip((channels, *widths), widths, strict=False)
         )
         self.down = torch.nn.ModuleList(
             _activated(torch.nn.Conv2d(width, width, 3, 2, 1, bias=False)) for width in widths[:-1]
         )
-        # The decoder's channels at each scale, from the coarsest on; the last scale has no skip.
-        decoded = (*widths[::-1], widths[0])
+        # The decoder's channels at each scale, from the coarsest on; what is larger than the measurement has no skip.
+        decoded = (*widths[::-1], widths[0]) if enlarge else (*widths[::-1],)
         self.up = torch.nn.ModuleList(
             _activated(torch.nn.ConvTranspose2d(into, out, 4, 2, 1, bias=False))
             for into, out in zip(decoded, decoded[1:], strict=False)
         )
-        self.decoder = torch.nn.ModuleList(MultiKernelCell(2 * width, width, kernels) for width in decoded[1:-1])
-        self.decoder.append(MultiKernelCell(decoded[-1], decoded[-1], kernels))
+        self.decoder = torch.nn.ModuleList(MultiKernelCell(2 * width, width, kernels) for width in widths[-2::-1])
+        if enlarge:
+            self.decoder.append(MultiKernelCell(widths[0], widths[0], kernels))
+        seen = channels if direct else 0
         self.outputs = torch.nn.ModuleList(
-            torch.nn.Sequential(torch.nn.Conv2d(width, channels, kernel, padding=kernel // 2), torch.nn.Sigmoid())
+            torch.nn.Sequential(
+                torch.nn.Conv2d(width + seen, channels, kernel, padding=kernel // 2), torch.nn.Sigmoid()
+            )
             for width, kernel in zip(decoded[::-1], OUTPUT_KERNELS, strict=False)
         )
 
@@ -63,14 +80,22 @@ class DiffuseMultiScale(torch.nn.Module):
         Returns
         -------
         torch.Tensor
-            Shape (n, channels, 2 y, 2 x), values in [0, 1].
+            Shape (n, channels, 2 y, 2 x), or (n, channels, y, x) without `enlarge`; values in [0, 1].
         """
-        return self.outputs[0](self._decoded(measurement)[0])
+        return self._output(self.outputs[0], self._decoded(measurement)[0], measurement)
 
     def at_all_scales(self, measurement: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        """Return the outputs of all scales, from the finest on; the second has the measurement's size."""
+        """Return the outputs of all scales, from the finest on, each half as large as the one before it."""
         decoded = self._decoded(measurement)
-        return tuple(output(features) for output, features in zip(self.outputs, decoded, strict=True))
+        return tuple(
+            self._output(output, features, measurement) for output, features in zip(self.outputs, decoded, strict=True)
+        )
+
+    def _output(self, output: torch.nn.Module, features: torch.Tensor, measurement: torch.Tensor) -> torch.Tensor:
+        if self.direct:
+            resized = torch.nn.functional.interpolate(measurement, features.shape[-2:], mode="bilinear", antialias=True)
+            features = torch.cat([features, resized], dim=1)
+        return output(features)
 
     def _decoded(self, measurement: torch.Tensor) -> list[torch.Tensor]:
         """Return the feature maps of all scales, from the finest on."""

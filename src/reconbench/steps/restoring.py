@@ -18,7 +18,9 @@ from reconbench.progress import progress
 from reconbench.steps.measuring import DRAWN, ForwardModels
 
 WARM_UP_PIXELS = 64
-WAVE_KINDS = ("phase_retrieval", "plane_prediction")
+# What no piece can be taken of: a field of waves must be large enough for its distance, and a wall's matrix and the
+# networks beside it take images of one size.
+WHOLE_IMAGE_KINDS = ("phase_retrieval", "plane_prediction", "diffuse_imaging")
 Spec = Mapping[str, Any]
 
 
@@ -133,8 +135,7 @@ def restore_images(restorer: Restorer, records: Sequence[ImageRecord], writer: I
     if records:
         # The first call of a library pays for its import and its plans; a small piece takes that on itself.
         first = records[0].load()
-        # A field of waves must be large enough for their distance, so that of these no piece can be taken.
-        if restorer.spec["kind"] not in WAVE_KINDS:
+        if restorer.spec["kind"] not in WHOLE_IMAGE_KINDS:
             first = first[(..., *[slice(WARM_UP_PIXELS)] * min(first.ndim, 2))].copy()
         restorer.restore(first, records[0])
     total = 0.0
