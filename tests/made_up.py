@@ -22,7 +22,8 @@ def section(problems, variants, **changed):
 def spec(definition, problems, variants, rows, name="made_up"):
     """Return what `Specs` gives a table or a figure; a row is (problem, variant) or (problem, variant, changed)."""
     about = {"title": "", "kind": "denoising", "reading": "corrected", "dataset": "truths", "target": "truth"}
-    facts = {"parts": 1, "timed": False, "tuned_on": None, "trained_on": None, "one_network_an_image": False, "metrics": {}}
+    facts = {"parts": 1, "timed": False, "tuned_on": None, "trained_on": None, "one_network_an_image": False}
+    facts["metrics"] = {}
     return {
         "name": name,
         "scale": "small",

@@ -58,7 +58,7 @@ def test_five_outputs_from_twice_the_measurement_down(size, outputs):
 def test_the_published_network():
     """Four widths, five outputs with these kernels, and millions of weights; the paper says about 20 for two tasks."""
     network = DiffuseMultiScale()
-    assert [output[0].weight.shape[1:] for output in network.outputs] == [
+    assert [output.weight.shape[1:] for output in network.outputs] == [
         (64, 11, 11),
         (64, 9, 9),
         (128, 7, 7),
@@ -96,23 +96,31 @@ def test_without_enlarging_the_finest_output_has_the_measurements_size(direct):
     assert [tuple(image.shape) for image in outputs] == [(1, 3, 17, 30), (1, 3, 9, 15), (1, 3, 5, 8)]
 
 
-def test_a_direct_network_of_no_features_filters_the_measurement():
-    """With weight 1 for a colour's own middle pixel and 0 elsewhere, it returns the sigmoid of the resized image."""
+def test_an_untrained_direct_network_enlarges_the_measurement():
+    """From [-1, 1] brought to [0, 1], at every scale: the correction has no effect yet. Only the estimate is clamped."""
     network = DiffuseMultiScale(3, (4, 6), (3, 5), direct=True).eval()
-    measurement = torch.rand(1, 3, 8, 12, generator=torch.Generator().manual_seed(0))
+    measurement = 3 * torch.rand(1, 3, 8, 12, generator=torch.Generator().manual_seed(0)) - 1
     with torch.no_grad():
-        for convolution, _ in network.outputs:
-            convolution.weight.zero_()
-            convolution.bias.zero_()
-            middle = convolution.weight.shape[-1] // 2
-            for colour in range(3):
-                convolution.weight[colour, colour - 3, middle, middle] = 1
-        finest, same, coarse = (torch.logit(image) for image in network.at_all_scales(measurement))
-    torch.testing.assert_close(same, measurement, atol=1e-5, rtol=0)
-    # Of twice the pixels, the image is linear between the middles; of half, the mean stays.
-    expected = (measurement[..., :2, :2] * WEIGHTS).sum((-2, -1))
-    torch.testing.assert_close(finest[..., 1, 1], expected, atol=1e-5, rtol=0)
-    assert float(coarse.mean()) == pytest.approx(float(measurement.mean()), abs=0.02)
+        finest, same, coarse = network.at_all_scales(measurement)
+        torch.testing.assert_close(network(measurement), finest.clamp(0, 1))
+    light = (measurement + 1) / 2
+    torch.testing.assert_close(same, light)
+    # Of twice the pixels, the image is linear between the middles.
+    torch.testing.assert_close(finest[..., 1, 1], (light[..., :2, :2] * WEIGHTS).sum((-2, -1)))
+    assert coarse.shape == (1, 3, 4, 6) and finest.max() > 1
+
+
+def test_the_correction_of_a_direct_network_is_trained():
+    """In the first step by the last convolutions alone, whose weights are 0; then by all."""
+    network = DiffuseMultiScale(3, (4, 6), (3, 5), direct=True, output_kernels=(5, 3, 1))
+    assert [output.kernel_size for output in network.outputs] == [(5, 5), (3, 3), (1, 1)]
+    optimiser = torch.optim.SGD(network.parameters(), lr=1.0)
+    measurement = torch.rand(2, 3, 8, 12, generator=torch.Generator().manual_seed(0))
+    for _ in range(2):
+        optimiser.zero_grad()
+        sum(output.square().mean() for output in network.at_all_scales(measurement)).backward()
+        optimiser.step()
+    assert all(weight.grad.abs().max() > 0 for weight in network.parameters())
 
 
 def test_a_network_learns_from_recorded_pairs_without_a_forward_model(tmp_path):

@@ -46,6 +46,7 @@ class Checks:
         self.problems: Mapping[str, ProblemDefinition] = benchmark.part("problems")
         self.variants: Mapping[str, Variant] = benchmark.variants
         self.runs: list[Run] = [run for loaded in benchmark.studies for run in loaded.study.runs.values()]
+        self.counted: dict[tuple[int, str], int | None] = {}
 
     def of_study(self, loaded: LoadedStudy) -> Iterator[Fault]:
         """Find the faults inside one study."""
@@ -224,10 +225,14 @@ class Checks:
             return None
         if split == "validation" and dataset.validation is not None:
             return self.images_of(self.datasets.get(dataset.validation), split)
-        try:
-            return number_of_images(dataset.model_dump(), split)
-        except UserError:
-            return None
+        # Many runs ask for the same, and to count may take a look into a folder.
+        known = (id(dataset), split)
+        if known not in self.counted:
+            try:
+                self.counted[known] = number_of_images(dataset.model_dump(), split)
+            except UserError:
+                self.counted[known] = None
+        return self.counted[known]
 
     def scored(self, problem: str, variant: str) -> Run | None:
         """Return the run that scores a pair."""

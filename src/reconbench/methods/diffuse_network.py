@@ -49,12 +49,17 @@ class Params(Parameters):
     """Sides of the kernels that a cell has beside each other, in pixels. The paper does not list them; these are those
     of the authors' network for phase and amplitude."""
     enlarge: bool = True
-    """Whether the screen has twice the pixels of the camera's image along each axis, as the authors' has, or as many."""
+    """Whether the screen has twice the camera's pixels along each axis, as the authors' has, or as many."""
     direct: bool = False
-    """Whether each output also sees the camera's image itself, resized, beside its features: a filter of that image,
-    which few steps of training find, and a correction. The authors' network has no such path."""
+    """Whether an estimate is the camera's image itself, enlarged, and a correction that the network adds: what few
+    steps of training get along with. The authors' network has no such path, and a sigmoid in its place."""
+    output_kernels: tuple[Annotated[int, Field(ge=1, le=31)], ...] = Field(
+        default=(11, 9, 7, 5, 3), min_length=1, max_length=5
+    )
+    """Side of the last kernel of each output, in pixels, odd, from the finest output on."""
     light: tuple[float, float] = (0.0, 2.0)
-    """What is scaled to [-1, 1], in the unit of the measurement: the camera's image of a white screen has mean 1."""
+    """What is scaled to [-1, 1], in the unit of the measurement: the camera's image of a white screen has mean 1. Where
+    the network is `direct`, what stands for 0 and 1 of the screen."""
     mirrored: bool = True
     """Flip the camera's images left to right, as the authors do, so that they lie as the screens do."""
     training: Training = Training()
@@ -65,7 +70,9 @@ def network(problem: Problem, params: Params) -> Any:
     """Return the untrained network, a DiffuseMultiScale."""
     from reconbench.networks.diffuse_multi_scale import DiffuseMultiScale
 
-    return DiffuseMultiScale(COLOURS, params.widths, params.kernels, params.enlarge, params.direct)
+    return DiffuseMultiScale(
+        COLOURS, params.widths, params.kernels, params.enlarge, params.direct, params.output_kernels
+    )
 
 
 def loss(networks: Any, batch: Batch, problem: Problem, params: Params) -> Any:
@@ -139,8 +146,8 @@ def _require_size(output: Any, batch: Batch, params: Params) -> None:
     if output.shape != batch.target.shape:
         times, other = ("twice", "half of screen_pixels") if params.enlarge else ("once", "screen_pixels")
         raise UserError(
-            f"{METHOD.name} gives screens of {times} the camera's pixels along each axis, {_size(output)} here, and the "
-            f"truths have {_size(batch.target)}; set camera_pixels of the forward model to {other}, or change `enlarge`"
+            f"{METHOD.name} gives screens of {times} the camera's pixels along each axis, {_size(output)} here, and "
+            f"the truths have {_size(batch.target)}; set camera_pixels of the forward model to {other}, or change `enlarge`"
         )
 
 

@@ -18,8 +18,7 @@ class DiffuseMultiScale(torch.nn.Module):
     It is the network that Wang et al. 2020 (doi:10.1038/s41598-020-62484-z) have for images of diffuse light. A cell
     works at one scale; between scales stand convolutions with a stride of 2, and on the way up their transposed ones.
     What the encoder has at a scale is concatenated to what comes up there. The decoder goes one scale further up than
-    the encoder's first. Each of its scales has an output with a sigmoid. Images need no special size: halving rounds
-    up.
+    the encoder's first. Each of its scales has an output. Images need no special size: halving rounds up.
 
     Parameters
     ----------
@@ -32,8 +31,10 @@ class DiffuseMultiScale(torch.nn.Module):
     enlarge : bool
         Whether the decoder goes one scale further up than the encoder's first. The authors' does.
     direct : bool
-        Whether each output is computed from the measurement too, resized, beside the features of its scale. That of
-        the authors is not.
+        Whether an output is the measurement, resized and from [-1, 1] brought to [0, 1], and a correction to it, which
+        is 0 before training. The authors' is a sigmoid of the features alone.
+    output_kernels : sequence of int
+        Side of the last kernel of each output, in pixels, odd, from the finest scale on.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class DiffuseMultiScale(torch.nn.Module):
         kernels: Sequence[int] = CELL_KERNELS,
         enlarge: bool = True,
         direct: bool = False,
+        output_kernels: Sequence[int] = OUTPUT_KERNELS,
     ):
         super().__init__()
         self.direct = direct
@@ -61,13 +63,14 @@ class DiffuseMultiScale(torch.nn.Module):
         self.decoder = torch.nn.ModuleList(MultiKernelCell(2 * width, width, kernels) for width in widths[-2::-1])
         if enlarge:
             self.decoder.append(MultiKernelCell(widths[0], widths[0], kernels))
-        seen = channels if direct else 0
         self.outputs = torch.nn.ModuleList(
-            torch.nn.Sequential(
-                torch.nn.Conv2d(width + seen, channels, kernel, padding=kernel // 2), torch.nn.Sigmoid()
-            )
-            for width, kernel in zip(decoded[::-1], OUTPUT_KERNELS, strict=False)
+            torch.nn.Conv2d(width, channels, kernel, padding=kernel // 2)
+            for width, kernel in zip(decoded[::-1], output_kernels, strict=False)
         )
+        if direct:
+            for output in self.outputs:
+                torch.nn.init.zeros_(output.weight)
+                torch.nn.init.zeros_(output.bias)
 
     def forward(self, measurement: torch.Tensor) -> torch.Tensor:
         """Return the finest output.
@@ -82,20 +85,20 @@ class DiffuseMultiScale(torch.nn.Module):
         torch.Tensor
             Shape (n, channels, 2 y, 2 x), or (n, channels, y, x) without `enlarge`; values in [0, 1].
         """
-        return self._output(self.outputs[0], self._decoded(measurement)[0], measurement)
+        return self._output(self.outputs[0], self._decoded(measurement)[0], measurement).clamp(0, 1)
 
     def at_all_scales(self, measurement: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        """Return the outputs of all scales, from the finest on, each half as large as the one before it."""
+        """Return the outputs of all scales, not clamped, from the finest on: each half as large as the one before."""
         decoded = self._decoded(measurement)
         return tuple(
             self._output(output, features, measurement) for output, features in zip(self.outputs, decoded, strict=True)
         )
 
     def _output(self, output: torch.nn.Module, features: torch.Tensor, measurement: torch.Tensor) -> torch.Tensor:
-        if self.direct:
-            resized = torch.nn.functional.interpolate(measurement, features.shape[-2:], mode="bilinear", antialias=True)
-            features = torch.cat([features, resized], dim=1)
-        return output(features)
+        if not self.direct:
+            return torch.sigmoid(output(features))
+        resized = torch.nn.functional.interpolate(measurement, features.shape[-2:], mode="bilinear", antialias=True)
+        return (resized + 1) / 2 + output(features)
 
     def _decoded(self, measurement: torch.Tensor) -> list[torch.Tensor]:
         """Return the feature maps of all scales, from the finest on."""
