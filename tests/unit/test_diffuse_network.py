@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 torch = pytest.importorskip("torch")
 
@@ -97,7 +98,7 @@ def test_without_enlarging_the_finest_output_has_the_measurements_size(direct):
 
 
 def test_an_untrained_direct_network_enlarges_the_measurement():
-    """From [-1, 1] brought to [0, 1], at every scale: the correction has no effect yet. Only the estimate is clamped."""
+    """From [-1, 1] brought to [0, 1], at every scale: there is no correction yet. Only the estimate is clamped."""
     network = DiffuseMultiScale(3, (4, 6), (3, 5), direct=True).eval()
     measurement = 3 * torch.rand(1, 3, 8, 12, generator=torch.Generator().manual_seed(0)) - 1
     with torch.no_grad():
@@ -186,11 +187,17 @@ def test_the_network_sees_light_from_minus_one_to_one_and_left_as_left():
 def test_screens_of_another_size_than_twice_the_cameras_are_refused():
     params = parameters()
     batch = Batch(measurement=torch.rand(1, 3, 18, 30), target=torch.rand(1, 3, 36, 64))
-    with pytest.raises(UserError, match="36 x 60 here, and the truths have 36 x 64; set camera_pixels"):
+    with pytest.raises(UserError, match="36 x 60 here, and the truths have 36 x 64; set the forward"):
         diffuse_network.loss(diffuse_network.network(PROBLEM, params), batch, PROBLEM, params)
     params = parameters(enlarge=False)
-    with pytest.raises(UserError, match="once the camera's pixels along each axis, 18 x 30 here, and the truths have"):
+    with pytest.raises(UserError, match="once the camera's pixels a side, 18 x 30 here, and the truths have"):
         diffuse_network.loss(diffuse_network.network(PROBLEM, params), batch, PROBLEM, params)
+
+
+@pytest.mark.parametrize("kernels", [[3, 3], [3, 3, 4]])
+def test_last_kernels_are_odd_and_one_an_output(kernels):
+    with pytest.raises(ValidationError, match="output_kernels must be 3 odd sides, not"):
+        diffuse_network.Params(widths=[4, 4], output_kernels=kernels)
 
 
 @pytest.mark.parametrize("camera", [(6, 8), (24, 40), (12, 16)])

@@ -4,7 +4,7 @@ import math
 from typing import Annotated, Any
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from reconbench.contracts import Batch, Method, Parameters, Problem
 from reconbench.errors import UserError
@@ -64,6 +64,13 @@ class Params(Parameters):
     """Flip the camera's images left to right, as the authors do, so that they lie as the screens do."""
     training: Training = Training()
     """How the network is trained."""
+
+    @model_validator(mode="after")
+    def _one_odd_kernel_an_output(self) -> "Params":
+        outputs = len(self.widths) + self.enlarge
+        if len(self.output_kernels) < outputs or any(kernel % 2 == 0 for kernel in self.output_kernels):
+            raise ValueError(f"output_kernels must be {outputs} odd sides, not {list(self.output_kernels)}")
+        return self
 
 
 def network(problem: Problem, params: Params) -> Any:
@@ -146,8 +153,8 @@ def _require_size(output: Any, batch: Batch, params: Params) -> None:
     if output.shape != batch.target.shape:
         times, other = ("twice", "half of screen_pixels") if params.enlarge else ("once", "screen_pixels")
         raise UserError(
-            f"{METHOD.name} gives screens of {times} the camera's pixels along each axis, {_size(output)} here, and "
-            f"the truths have {_size(batch.target)}; set camera_pixels of the forward model to {other}, or change `enlarge`"
+            f"{METHOD.name} gives screens of {times} the camera's pixels a side, {_size(output)} here, and the "
+            f"truths have {_size(batch.target)}; set the forward model's camera_pixels to {other}, or change `enlarge`"
         )
 
 
