@@ -79,9 +79,10 @@ class Counted:
             self.add_trained(on, variant, repetitions)
 
     def add_trained(self, on: str, variant: str, repetitions: range) -> None:
-        dataset = self.study["problems"][on]["dataset"]
+        problem = self.study["problems"][on]
         self.trained.update((on, variant, repetition) for repetition in repetitions)
-        self.prepared.update([(dataset, "train"), (dataset, "validation")])
+        self.prepared.update((dataset, "train") for dataset in [problem["dataset"], *problem.get("train_with", [])])
+        self.prepared.add((problem["dataset"], "validation"))
         start = self.definition(variant).get("start_from")
         if start:
             self.add_trained(start["problem"], start["variant"], repetitions)
@@ -133,10 +134,9 @@ def test_a_training_on_one_image_reads_its_truth_only_to_compare_with(checkout):
     compared, alone = sorted(commands, key=lambda command: "ssi_2d_square" in command)
     measured = "results/small/measurements/single_2d/test/index.csv"
     truth = "results/small/data/single_images/test/index.csv"
-    assert (
-        f"--input training --input validation --input measurement {measured} --input truth {truth} --input" in compared
-    )
-    assert f"--input training --input validation --input measurement {measured} --input truth --input" in alone
+    nothing = " ".join(f"--input {split} --input {split}_measured" for split in ("training", "validation"))
+    assert f"{nothing} --input measurement {measured} --input truth {truth} --input" in compared
+    assert f"{nothing} --input measurement {measured} --input truth --input" in alone
     assert "results/small/data" not in alone
 
 

@@ -33,7 +33,7 @@ STEM = {("stem_mixed", name) for name in ("mdcnn_direct", "mdcnn_low_pass", "mcn
 STEM |= {("stem_simulated", "mcnn")}
 BY_STEM = {("stem_minus_5", name) for name in ("mdcnn_direct", "mdcnn_low_pass", "mcnn")}
 BY_STEM |= {("stem_sequence", "mcnn"), ("stem_speed_128", "mcnn")}
-DIFFUSE = {("diffuse_wall", "diffuse_mean"), ("diffuse_wall", "diffuse_network")}
+DIFFUSE = {("diffuse_wall", "diffuse_network")}
 # Shown for its kernels, and restored by nothing.
 TOY = {("wiener_toy", "trainable_wiener_toy")}
 TRAINED = DNCNN | ATROUS | SINGLE | WIENER | PHASE | PHASE_STACK | STEM | DIFFUSE | TOY
