@@ -44,7 +44,9 @@ rule train:
         validation=learned_from("validation"),
         validation_images=ancient(images_of(learned_from("validation"))),
         validation_measured=learned_from("validation_measured"),
-        validation_measured_images=ancient(images_of(learned_from("validation_measured"))),
+        validation_measured_images=ancient(
+            images_of(learned_from("validation_measured"))
+        ),
         measurement=learned_from("measurement"),
         measurement_images=ancient(images_of(learned_from("measurement"))),
         truth=learned_from("truth"),
