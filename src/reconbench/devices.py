@@ -24,6 +24,8 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"
 def lease(gpu: int, threads: int) -> Iterator[str]:
     """Hold the devices of one job; a script's first act, before torch is imported.
 
+    Only where torch would see just what is leased (no GPU, and the number of threads) may it be there already.
+
     Parameters
     ----------
     gpu : int
@@ -37,20 +39,20 @@ def lease(gpu: int, threads: int) -> Iterator[str]:
         ``"cpu"``, or ``"cuda"`` with CUDA_VISIBLE_DEVICES set to what was leased. Without any GPU it is the
         CPU, which run.json then says.
     """
-    if "torch" in sys.modules:
-        raise RuntimeError("torch was imported before the lease: it has seen the devices already")
     os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(threads)))
     with ExitStack() as stack:
         if gpu == 0:
             os.environ["CUDA_VISIBLE_DEVICES"] = ""
-            yield "cpu"
-            return
-        if "SLURM_JOB_ID" not in os.environ:
+        elif "SLURM_JOB_ID" not in os.environ:
             candidates = visible_gpus()
             wanted = min(gpu, len(candidates))
             held = [stack.enter_context(_one_of(candidates)) for _ in range(wanted)]
             os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(held)
-        yield "cuda" if os.environ.get("CUDA_VISIBLE_DEVICES") else "cpu"
+        device = "cuda" if os.environ.get("CUDA_VISIBLE_DEVICES") else "cpu"
+        torch = sys.modules.get("torch")
+        if torch is not None and (device != "cpu" or torch.get_num_threads() != threads):
+            raise RuntimeError("torch was imported before the lease: it has seen the devices and the threads already")
+        yield device
 
 
 def visible_gpus() -> list[str]:

@@ -102,9 +102,16 @@ def test_under_slurm_the_schedulers_choice_is_kept(machine):
     assert out.split() == ["cuda", "0"]
 
 
-def test_a_lease_comes_before_torch(machine):
-    process = machine("sys.modules['torch'] = sys\nwith lease(0, 1): pass\n")
-    assert "torch was imported before the lease" in process.communicate()[1]
+@pytest.mark.parametrize(("gpu", "threads"), [(1, 1), (0, 2)])
+def test_a_lease_of_more_than_torch_has_seen_comes_before_torch(machine, gpu, threads):
+    out, said = machine(f"import torch\nwith lease({gpu}, {threads}): pass\n", OMP_NUM_THREADS="1").communicate()
+    assert "torch was imported before the lease" in said
+
+
+def test_a_lease_of_what_torch_has_seen_may_come_after_it(machine):
+    """The warm process of which jobs are forks has loaded torch for one thread and no GPU."""
+    process = machine("import torch\nwith lease(0, 1) as device: print(device)\n", OMP_NUM_THREADS="1")
+    assert process.communicate()[0].split() == ["cpu"]
 
 
 def test_threads_reach_the_libraries(machine):

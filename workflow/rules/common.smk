@@ -20,12 +20,20 @@ except UserError as error:
     raise WorkflowError(str(error)) from None
 SPECS = Specs(PLAN, HOME)
 
+
+def warm_address():
+    """Return where the process listens of which this machine's jobs are forks; nothing where there is none."""
+    here = workflow.is_main_process and sys.platform == "linux"
+    return f"{workflow.snakemake_tmp_dir}/warm-{os.getpid()}" if here else ""
+
+
 os.environ.update(
     # Jobs find this Python although nothing is activated, and their scripts wherever the checkout is.
     PATH=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
     RECONBENCH_SCRIPTS=str(HOME / "workflow" / "scripts"),
     RECONBENCH_MIRROR=PLAN.configuration.mirror or "",
     RECONBENCH_OFFLINE="1" if PLAN.configuration.offline else "",
+    RECONBENCH_WARM=warm_address(),
     # Libraries that make large temporary arrays run up to twice as fast when these are not given back each time.
     MALLOC_MMAP_THRESHOLD_="33554432",
     MALLOC_TRIM_THRESHOLD_="4294967296",

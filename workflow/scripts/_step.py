@@ -5,6 +5,11 @@ python workflow/scripts/restore.py --spec FILE_OR_JSON --input NAME PATH... --ou
                                    [--checkpoint-seconds S]
 """
 
+import _warm
+
+# Before anything else is imported, which is the point of it.
+_warm.hand_over()
+
 import argparse
 import gc
 import json
@@ -18,9 +23,9 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "src"))
 
-from reconbench.devices import lease  # noqa: E402 (the line above makes it importable)
-from reconbench.errors import NotApplicableError, StoppedError, UserError  # noqa: E402
-from reconbench.failures import FAILED, note, run_in_child  # noqa: E402
+from reconbench.devices import lease
+from reconbench.errors import NotApplicableError, StoppedError, UserError
+from reconbench.failures import FAILED, note, run_in_child
 
 # Importing torch makes a million objects that live as long as the process. To look through them again and again while
 # there are ever more of them, and once more at the end, would take half a second of every job.
