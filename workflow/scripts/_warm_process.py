@@ -5,6 +5,7 @@ python workflow/scripts/_warm_process.py LISTENER OWNER    the file descriptor o
 """
 
 import contextlib
+import ctypes
 import gc
 import importlib
 import json
@@ -36,6 +37,7 @@ LIBRARIES = {
     "figure.py": (*COMMON, "seaborn", "matplotlib.backends.backend_agg", "matplotlib.backends.backend_svg"),
 }
 KILLED = 128
+PR_SET_PDEATHSIG = 1
 
 
 class WarmProcess:
@@ -76,6 +78,8 @@ class WarmProcess:
         process = os.fork()
         if process == 0:
             connection.close()
+            # Nobody would wait for it any more, and the job may be run again.
+            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
             return job
         for stream in streams:
             os.close(stream)
