@@ -1,5 +1,6 @@
 """The loop and what it samples: draws by address, physics on the patch, phases, optimisers, losses."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -25,7 +26,7 @@ class Held(Images):
     """Images that are in memory already."""
 
     def __init__(self, *images):
-        records = [ImageRecord(f"image_{i}", None, image.shape, "YX", "") for i, image in enumerate(images)]
+        records = [ImageRecord(f"image_{i}", Path("memory"), image.shape, "YX", "") for i, image in enumerate(images)]
         super().__init__(records)
         self.kept = dict(enumerate(images))
 
@@ -134,6 +135,21 @@ def test_images_beyond_the_limit_are_read_again(tmp_path):
         for index, record in enumerate(records):
             np.testing.assert_array_equal(few[index], record.load())
     assert sorted(few.kept) == [0, 1]
+
+
+def test_each_dataset_is_drawn_from_as_often_however_few_images_it_has():
+    records = [
+        ImageRecord(f"image_{number}", Path(dataset) / f"{number}.tif", (1, 1), "YX", "")
+        for dataset, images in {"many": 9, "one": 1}.items()
+        for number in range(images)
+    ]
+    images = Images(records)
+    images.kept = {number: np.full((1, 1), number, dtype=np.float32) for number in range(10)}
+    draws = np.random.default_rng(0)
+    counts = np.bincount([int(images.draw(draws).item()) for _ in range(1800)], minlength=10)
+    # Within five standard deviations of the binomial counts.
+    assert abs(counts[9] - 900) < 5 * np.sqrt(1800 / 4)
+    assert np.all(abs(counts[:9] - 100) < 5 * np.sqrt(100))
 
 
 @pytest.mark.parametrize("images", [Held(), Held(ramp(12, 50))])

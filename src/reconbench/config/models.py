@@ -52,7 +52,7 @@ class ProblemDefinition(Section):
     train_on: Name | None = None
     """The problem to tune or train on for this one; by default itself."""
     train_with: Names = []
-    """Datasets whose training images are trained on besides, measured in the same way."""
+    """Datasets whose training images are trained on besides, measured in the same way; each is drawn from as often."""
     reading: Literal["corrected", "as_published"] = "corrected"
     """Whether this problem does what the paper meant or what its authors' code does, for tables to say."""
 

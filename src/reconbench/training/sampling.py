@@ -6,6 +6,7 @@ Every draw belongs to the address of its step, so that step n sees the same batc
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,12 +24,13 @@ Address = tuple[str | int, ...]
 
 
 class Images:
-    """The images of a split: kept in memory as long as they fit, and read again beyond that."""
+    """The images of a split, of one dataset or several: kept in memory as long as they fit, else read again."""
 
     def __init__(self, records: Sequence[ImageRecord], limit: int = CACHE_BYTES):
         self.records = records
         self.limit = limit
         self.kept: dict[int, np.ndarray] = {}
+        self.sets = _by_folder(records)
 
     def __len__(self) -> int:
         return len(self.records)
@@ -44,6 +46,19 @@ class Images:
     def load(self, index: int) -> np.ndarray:
         """Read an image."""
         return self.records[index].load()
+
+    def draw(self, draws: np.random.Generator) -> np.ndarray:
+        """Return one of the images: from each dataset as often, however few it has."""
+        among = self.sets[int(draws.integers(len(self.sets)))] if len(self.sets) > 1 else self.sets[0]
+        return self[among[int(draws.integers(len(among)))]]
+
+
+def _by_folder(records: Sequence[ImageRecord]) -> list[list[int]]:
+    """Return the numbers of the images of each folder, which is what a dataset has for itself."""
+    numbers: dict[Path, list[int]] = {}
+    for number, record in enumerate(records):
+        numbers.setdefault(record.path.parent, []).append(number)
+    return list(numbers.values())
 
 
 @dataclass(frozen=True)
@@ -137,7 +152,7 @@ class Sampler:
     def _piece(self, draws: np.random.Generator) -> tuple[np.ndarray, tuple[slice, ...]]:
         """Return a patch with as much around it as the forward model needs and the image has."""
         patch = self.settings.patch
-        image = self.images[int(draws.integers(len(self.images)))]
+        image = self.images.draw(draws)
         channels = image.ndim - len(patch)
         spatial = image.shape[channels:]
         corner = [int(draws.integers(size - side + 1)) for size, side in zip(spatial, patch, strict=True)]
