@@ -184,7 +184,65 @@ def test_a_job_that_leases_more_than_one_thread_starts_by_itself(run, leased, tm
 def test_a_restoration_finds_the_libraries_loaded_for_one_thread_and_no_gpu(run):
     program = """
     loaded = "torch" in sys.modules
-    import torch, cv2
-    print(loaded, torch.get_num_threads(), cv2.getNumThreads(), torch.cuda.is_initialized())
+    import torch
+    print(loaded, torch.get_num_threads(), torch.cuda.is_initialized())
     """.replace("    ", "")
-    assert run.ended(program, name="restore.py")[1].split() == ["True", "1", "1", "False"]
+    assert run.ended(program, name="restore.py")[1].split() == ["True", "1", "False"]
+
+
+def test_words_of_any_length_are_handed_over(run):
+    long = "x" * 100_000
+    environment = {f"LONG_{number}": long for number in range(10)}
+    jobs = [
+        run.start("print(len(os.environ['LONG_9']))", name=f"job_{number}.py", **environment) for number in range(3)
+    ]
+    assert [job.communicate(timeout=60)[0] for job in jobs] == ["100000\n"] * 3
+
+
+def test_a_job_that_is_stopped_while_it_waits_for_its_fork_is_stopped(run):
+    """The first job to restore waits for seconds until torch is loaded."""
+    job = run.start("import time\ntime.sleep(60)", name="restore.py")
+    time.sleep(0.5)
+    job.terminate()
+    job.communicate(timeout=30)
+    assert job.returncode in (-signal.SIGTERM, 128 + signal.SIGTERM)
+
+
+CHILD = """
+import subprocess
+child = subprocess.Popen(["sleep", "60"])
+with open("process", "w") as file:
+    file.write(str(child.pid))
+child.wait()
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_what_a_job_has_started_ends_with_it(run, number):
+    job = run.start(CHILD)
+    child = int(wait_for(run.folder / "process"))
+    job.send_signal(number)
+    job.communicate(timeout=20)
+    assert gone(child)
+
+
+def test_a_signal_to_all_processes_leaves_a_job_the_time_to_save(run):
+    warm = run.warm_process()
+    job = run.start(PATIENT)
+    fork = int(wait_for(run.folder / "process"))
+    os.kill(warm, signal.SIGTERM)
+    os.kill(fork, signal.SIGTERM)
+    said, _ = job.communicate(timeout=20)
+    assert said.split() == ["stopped", "by", str(int(signal.SIGTERM))]
+    assert job.returncode == 7
+
+
+def test_where_no_process_can_be_started_the_job_says_so_and_starts_by_itself(run):
+    run.address = run.folder / ("a long name" * 12) / f"warm-{run.owner.pid}"
+    code, parent, said = run.ended("print(os.getppid())")
+    assert (code, int(parent)) == (0, os.getpid())
+    assert "this job starts by itself, as no process could be started to fork from" in said
+
+
+def test_within_slurm_a_job_that_leases_a_gpu_starts_by_itself(run):
+    assert int(run.ended("print(os.getppid())", "--gpu", "1", SLURM_JOB_ID="7")[1]) == os.getpid()

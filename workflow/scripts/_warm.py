@@ -10,6 +10,7 @@ RECONBENCH_WARM, where the process listens, is set by rules/common.smk, and on L
 of the Snakemake with which the process is to end.
 """
 
+import contextlib
 import fcntl
 import json
 import os
@@ -19,6 +20,7 @@ import socket
 import sys
 import zlib
 from pathlib import Path
+from typing import Any
 
 VARIABLE = "RECONBENCH_WARM"
 PROGRAM = Path(__file__).with_name("_warm_process.py")
@@ -31,29 +33,55 @@ LEASED = {
     "OPENCV_FOR_THREADS_NUM": "1",
 }
 STREAMS = 3
-# Without it a lease finds no GPU.
+# Bytes in which the length of a job's words is sent before these.
+LENGTH = 4
+PASSED_ON = {signal.SIGTERM, signal.SIGINT}
+# Without it, and outside of Slurm, a lease finds no GPU.
 ASKS_FOR_GPUS = "nvidia-smi"
 
 
 def hand_over() -> None:
     """Leave this process with the exit code of the fork that did its job; return where the job is to be done here."""
     address = os.environ.pop(VARIABLE, "")
-    if not address or _leases_more():
+    # Some builds of Python lack this, without which the process could not wait for its forks.
+    if not address or not hasattr(os, "pidfd_open") or _leases_more():
         return
     job = {"arguments": sys.argv, "folder": str(Path.cwd()), "environment": dict(os.environ)}
-    with _connect(address) as connection:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda number, frame: connection.send(bytes([number])))
-        socket.send_fds(connection, [b"\n"], range(STREAMS))
-        connection.sendall(json.dumps(job).encode() + b"\n")
-        code = connection.makefile().readline()
+    try:
+        connection = _connect(address)
+    except OSError as error:
+        print(f"this job starts by itself, as no process could be started to fork from: {error}", file=sys.stderr)
+        return
+    with connection:
+        code = _outcome(connection, json.dumps(job).encode())
     sys.exit(int(code) if code else "error: the process of which this job was a fork has ended; run the same again")
+
+
+def _outcome(connection: socket.socket, job: bytes) -> str:
+    """Return the exit code of the fork that does a job; nothing where the warm process has ended."""
+
+    def pass_on(number: int, frame: Any) -> None:
+        with contextlib.suppress(ConnectionError):
+            connection.send(bytes([number]))
+
+    # A signal that comes now has its turn after the job's words, not between them.
+    signal.pthread_sigmask(signal.SIG_BLOCK, PASSED_ON)
+    for number in PASSED_ON:
+        signal.signal(number, pass_on)
+    try:
+        socket.send_fds(connection, [len(job).to_bytes(LENGTH, "big")], range(STREAMS))
+        connection.sendall(job)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, PASSED_ON)
+        return connection.makefile().readline()
+    except ConnectionError:
+        return ""
 
 
 def _leases_more() -> bool:
     """Return whether this job takes more than one thread and no GPU."""
     given = dict(zip(sys.argv, sys.argv[1:], strict=False))
-    return given.get("--threads", "1") != "1" or (given.get("--gpu", "0") != "0" and bool(shutil.which(ASKS_FOR_GPUS)))
+    may_find_gpus = "SLURM_JOB_ID" in os.environ or shutil.which(ASKS_FOR_GPUS) is not None
+    return given.get("--threads", "1") != "1" or (given.get("--gpu", "0") != "0" and may_find_gpus)
 
 
 def _connect(address: str) -> socket.socket:
@@ -76,6 +104,8 @@ def _connect(address: str) -> socket.socket:
 def _start(place: Path, owner: str) -> None:
     import subprocess
 
+    # Where a kernel or container refuses this, it does so here and not in the process.
+    os.close(os.pidfd_open(int(owner)))
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(place))
         listener.listen()
@@ -88,5 +118,4 @@ def _start(place: Path, owner: str) -> None:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
-            cwd="/",
         )

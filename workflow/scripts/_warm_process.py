@@ -68,25 +68,40 @@ class WarmProcess:
 
     def _next_job(self, listener: socket.socket) -> dict[str, Any] | None:
         connection, _ = listener.accept()
-        _, streams, _, _ = socket.recv_fds(connection, 1, _warm.STREAMS)
-        line = connection.makefile().readline()
-        if not line:  # It was killed before it had said what it is.
-            connection.close()
-            return None
-        job = json.loads(line) | {"streams": streams}
-        _load(LIBRARIES.get(Path(job["arguments"][0]).name, ()))
-        process = os.fork()
+        length, streams, _, _ = socket.recv_fds(connection, _warm.LENGTH, _warm.STREAMS)
+        words = connection.recv(int.from_bytes(length, "big"), socket.MSG_WAITALL)
+        # A job that was killed has not said all.
+        complete = length and len(words) == int.from_bytes(length, "big")
+        job = json.loads(words) | {"streams": streams} if complete else None
+        process = self._fork(job) if job else None
         if process == 0:
             connection.close()
-            # Nobody would wait for it any more, and the job may be run again.
-            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
             return job
         for stream in streams:
             os.close(stream)
-        ended = os.pidfd_open(process)
-        self._await(ended, partial(self._end, process, ended, connection))
-        self._await(connection, partial(self._pass_on, process, connection))
+        if process is None:
+            connection.close()
+        else:
+            ended = os.pidfd_open(process)
+            self._await(ended, partial(self._end, process, ended, connection))
+            self._await(connection, partial(self._pass_on, process, connection))
         return None
+
+    def _fork(self, job: dict[str, Any]) -> int | None:
+        """Return 0 in a fork, its process id here, and nothing where the machine has no place for another process."""
+        _load(LIBRARIES.get(Path(job["arguments"][0]).name, ()))
+        try:
+            process = os.fork()
+        except OSError:
+            return None
+        # A group of its own, as in a shell: what the job starts is reached with it.
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.setpgid(process, process)
+        if process == 0:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _warm.PASSED_ON)
+            # Nobody would wait for it any more, and the job may be run again.
+            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        return process
 
     def _end(self, process: int, ended: int, connection: socket.socket) -> None:
         code = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
@@ -96,7 +111,12 @@ class WarmProcess:
 
     def _pass_on(self, process: int, connection: socket.socket) -> None:
         word = connection.recv(1)
-        os.kill(process, word[0] if word else signal.SIGKILL)
+        number = signal.Signals(word[0]) if word else signal.SIGKILL
+        if number == signal.SIGTERM:
+            os.kill(process, number)
+        else:
+            # As from a terminal; and whoever is killed with SIGKILL cannot pass it on.
+            os.killpg(process, number)
 
     def _await(self, source: int | socket.socket, then: Callable[[], dict[str, Any] | None]) -> None:
         self._awaited.register(source, selectors.EVENT_READ, then)
@@ -113,7 +133,7 @@ class WarmProcess:
 def _load(libraries: tuple[str, ...]) -> None:
     for name in libraries:
         if name not in sys.modules:
-            with contextlib.suppress(ImportError):  # The fork says so, if it needs it.
+            with contextlib.suppress(Exception):  # A fork that needs it meets the same error, and says so.
                 importlib.import_module(name)
             # A fork that looked through all of this for garbage would copy it.
             gc.freeze()
@@ -131,7 +151,7 @@ def become(job: dict[str, Any]) -> None:
     try:
         runpy.run_path(sys.argv[0], run_name="__main__")
     except SystemExit as ended:
-        if ended.code:
+        if ended.code not in (None, 0):
             raise
     sys.stdout.flush()
     sys.stderr.flush()
@@ -140,6 +160,8 @@ def become(job: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
+    # It ends with Snakemake. A signal to all processes is for the jobs, which may have something to save.
+    signal.pthread_sigmask(signal.SIG_BLOCK, _warm.PASSED_ON)
     gc.disable()
     own_job = WarmProcess(socket.socket(fileno=int(sys.argv[1])), int(sys.argv[2])).serve()
     gc.enable()
