@@ -15,7 +15,7 @@ from reconbench.errors import UserError  # noqa: E402
 from reconbench.images import ImageRecord  # noqa: E402
 from reconbench.steps.measuring import ForwardModels  # noqa: E402
 from reconbench.steps.scoring import evaluate  # noqa: E402
-from reconbench.training.sampling import Instrument, Sampler  # noqa: E402
+from reconbench.training.sampling import Images, Instrument, Sampler  # noqa: E402
 from reconbench.training.settings import Training  # noqa: E402
 
 
@@ -74,16 +74,16 @@ def test_one_for_all_or_none(models):
     assert (none.of(record()), none.only, none.all, none.choice(1)) == (None, None, (), None)
 
 
-class Ones:
+class Ones(Images):
     """A split of one image of ones."""
 
-    records = (SimpleNamespace(name="ones", shape=(16, 16)),)
+    shape: tuple[int, ...] = (16, 16)
 
-    def __len__(self):
-        return 1
+    def __init__(self):
+        super().__init__([ImageRecord("ones", Path("memory"), self.shape, "", "")])
 
-    def __getitem__(self, index):
-        return np.ones((16, 16), np.float32)
+    def load(self, index):
+        return np.ones(self.shape, np.float32)
 
 
 def batches(forwards, steps=30):
@@ -121,10 +121,7 @@ class Planes:
 class Wave(Ones):
     """A split of one truth of two channels."""
 
-    records = (SimpleNamespace(name="wave", shape=(2, 16, 16)),)
-
-    def __getitem__(self, index):
-        return np.ones((2, 16, 16), np.float32)
+    shape = (2, 16, 16)
 
 
 @pytest.mark.parametrize("images, channels", [(Ones(), 1), (Wave(), 2)])

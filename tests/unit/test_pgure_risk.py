@@ -1,4 +1,8 @@
-"""The unbiased risk is the mean squared error, and the weight that it chooses is as good as the best."""
+"""The unbiased risk is the mean squared error, and the weight that it chooses is as good as the best.
+
+For shrunk trajectories the mean risk of 20 draws is compared with their mean error, at the weights where that error is
+below twice the smallest.
+"""
 
 from dataclasses import replace
 from functools import cache

@@ -12,7 +12,7 @@ from reconbench.metrics import frc_area
 from reconbench.metrics._fourier_rings import ring_correlation
 from reconbench.results import style
 from reconbench.results.drawing import draw_figure
-from reconbench.results.figures import _columns, _panels
+from reconbench.results.figures import _columns, _panels, phase_examples
 
 VARIANTS = {name: made_up.variant("gaussian", name) for name in ("tie", "network", "lost")}
 VARIANTS["identity"] = made_up.variant("identity")
@@ -136,13 +136,22 @@ def test_a_column_is_input_prediction_and_truth_with_the_error_printed(drawn, sh
     assert {"one plane", "two planes", "tie", "network", "input", "prediction", "truth", "FRC"} <= set(texts)
 
 
-def test_another_plane_can_be_shown_if_all_have_it(drawn, shown):
+def test_another_plane_can_be_shown_of_each_problem_that_has_it(drawn, shown):
     images, texts = shown
-    _, truths, _ = drawn(["tie"], problems={"two planes": "pair"}, plane=2)
-    np.testing.assert_array_equal(images[0][0], 3 + truths[0])
-    assert "2 of 2" in texts
+    problems = {"the first": "pair", "the second": "pair"}
+    _, truths, _ = drawn(["tie"], problems=problems, planes={"the second": 2})
+    (first, _), (second, _) = images[0], images[3]
+    np.testing.assert_array_equal(first, 2 + truths[0])
+    np.testing.assert_array_equal(second, 3 + truths[0])
+    assert {"1 of 2", "2 of 2"} <= set(texts)
     with pytest.raises(UserError, match="no plane 2 in the measurements of problem 'single', which have 1"):
-        drawn(["tie"], plane=2)
+        drawn(["tie"], planes={"one plane": 2})
+
+
+def test_a_plane_of_a_heading_that_is_not_there_is_a_fault():
+    params = phase_examples.Params(planes={"two planes": 2, "one plan": 1})
+    (fault,) = phase_examples.faults({"one plane": ["tie"], "two planes": ["tie"]}, params)
+    assert "'one plan'; did you mean 'one plane'?" in fault
 
 
 def test_the_constant_of_a_phase_can_be_left_out(drawn, shown):

@@ -1,14 +1,21 @@
 """The study of through-focus stacks: planes of the papers, fields that hold them, and no plane that is used twice."""
 
+from itertools import takewhile
 from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
+import yaml
 
 from reconbench import catalogue
 from reconbench.config.loading import load
+from reconbench.datasets.preparing import prepare
+from reconbench.errors import ConfigurationError, UserError
+from reconbench.images import ImageWriter, read_index
 
 HOME = Path(__file__).resolve().parents[2]
+STUDY = HOME / "workflow" / "studies" / "phase_stack.yaml"
 SCALES = ("tiny", "small", "paper")
 OPTICS = (
     "wavelength",
@@ -96,3 +103,61 @@ def test_the_measured_plane_that_is_left_out_is_no_part_of_its_stack(study):
         for file, distance in {**stack.series.planes, **plane.series.planes}.items():
             stage = int(file[3:6]) * (-1 if file[2] == "m" else 1) if file != "z_0000um.png" else 0
             assert distance == pytest.approx((10 - stage) * 1e-6)
+
+
+@pytest.fixture
+def folders():
+    """The configuration at the head of the study, of the measured stacks in folders."""
+    lines = STUDY.read_text(encoding="utf-8").splitlines()
+    shown = takewhile(lambda line: line != "#", lines[lines.index("#   datasets:") :])
+    run = {"problems": ["cheek_cells", "hela_cells"], "variants": ["gptie"], "metrics": []}
+    return {**yaml.safe_load("\n".join(line[1:] for line in shown)), "runs": {"measured_cells": run}}
+
+
+def loaded(configuration):
+    return load({**configuration, "studies": ["phase_stack"]}, HOME)
+
+
+def test_stacks_in_folders_are_configured_as_the_head_of_the_study_shows(folders):
+    benchmark = loaded(folders)
+    problems, datasets = benchmark.part("problems"), benchmark.part("datasets")
+    for name in ("cheek_cells", "hela_cells"):
+        optics = forward_of(problems[name])
+        assert list(optics.distances) == list(datasets[name].series.planes.values())
+        pixel = 1e-9 * datasets[name].pixel_size[0] * (datasets[name].downscale or 1)
+        assert pixel == pytest.approx(optics.pixel_size)
+    folders["problems"]["cheek_cells"]["forward"]["params"]["distances"][0] = -255e-6
+    with pytest.raises(ConfigurationError, match="cheek_cells"):
+        loaded(folders)
+
+
+def test_a_stack_in_a_folder_is_one_image_of_its_planes(folders, tmp_path, monkeypatch):
+    datasets = loaded(folders).part("datasets")
+    monkeypatch.chdir(tmp_path)
+    source = np.random.default_rng(0)
+    for name, side in (("cheek_cells", 16), ("hela_cells", 8)):
+        planes = source.random((3, 16, 16), dtype=np.float32)
+        folder = tmp_path / datasets[name].path
+        folder.mkdir()
+        for file, plane in zip(datasets[name].series.planes, planes, strict=True):
+            tifffile.imwrite(folder / file, plane)
+        definition = datasets[name].model_dump(mode="json")
+        definition["series"]["registered"] = False
+        with ImageWriter(tmp_path / name / "index.csv") as writer:
+            prepare(definition, "test", 0, None, writer)
+        (record,) = read_index(tmp_path / name / "index.csv")
+        assert (record.axes, record.shape) == ("CYX", (3, side, side))
+        np.testing.assert_allclose(record.load(), planes.reshape(3, side, 16 // side, side, -1).mean((2, 4)), rtol=1e-5)
+
+
+def test_half_the_pixels_of_the_hela_stack_hold_its_farthest_plane_and_all_of_them_do_not(folders):
+    """And the cheek cells' hold theirs. Fields are twice the image, with its mirror image."""
+    problems = loaded(folders).part("problems")
+    module = catalogue.get_forward_model("through_focus")
+    hela, cheek = (forward_of(problems[name]) for name in ("hela_cells", "cheek_cells"))
+    module.build(hela)._require_field(2160, 2560, distance=500e-6)
+    module.build(cheek)._require_field(2048, 2048, distance=256e-6)
+    full = module.build(hela.model_copy(update={"pixel_size": 0.1625e-6}))
+    full._require_field(4320, 5120, distance=297.89e-6)
+    with pytest.raises(UserError, match="6549 pixels"):
+        full._require_field(4320, 5120, distance=500e-6)

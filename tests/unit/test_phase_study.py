@@ -1,12 +1,17 @@
 """The phase study: its planes are those of the papers, and its fields hold the distances at every scale."""
 
+import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from reconbench import catalogue
 from reconbench.config.loading import load
+from reconbench.images import ImageWriter, read_index
+from reconbench.methods import multi_scale_network
 from reconbench.plan import Plan
+from reconbench.specs import Specs
 
 HOME = Path(__file__).resolve().parents[2]
 # Planes of the HeLa stack at either side of focus: 25 of them, from 1 to 500 micrometres.
@@ -51,3 +56,65 @@ def test_fields_hold_the_distances_and_have_the_pixels_of_their_objects(plan):
         assert sizes["phase_photographs"] * module.Params.model_validate(photographs).pixel_size == pytest.approx(
             158.7e-6, rel=1e-3
         )
+
+
+def batches_of(variant, plan, records, folder, monkeypatch):
+    """The measurements and targets that a variant of the study is trained on, in their order."""
+    from reconbench.steps.training import TrainingData, train_networks
+
+    seen, loss = [], multi_scale_network.loss
+
+    def watched(networks, batch, problem, params):
+        seen.append((batch.measurement.numpy().copy(), batch.target.numpy().copy()))
+        return loss(networks, batch, problem, params)
+
+    spec = json.loads(Specs(plan, HOME).train("phase_gradient", variant, "1", "all"))
+    with monkeypatch.context() as patched:
+        patched.setattr(multi_scale_network, "loss", watched)
+        train_networks(spec, "", TrainingData(records, records[:1]), folder / variant, "cpu", 1e9)
+    return seen
+
+
+def test_the_networks_that_are_compared_see_the_same_batches_in_the_same_order(tmp_path, monkeypatch):
+    pytest.importorskip("torch")
+    plan = Plan(load({"scale": "tiny", "studies": ["phase_retrieval"]}, HOME))
+    with ImageWriter(tmp_path / "index.csv") as writer:
+        for number, image in enumerate(np.random.default_rng(0).random((4, 48, 48), dtype=np.float32)):
+            writer.add(f"image_{number}", image)
+    records = read_index(tmp_path / "index.csv")
+    networks = ("multi_scale", "u_net", "u_net_slow")
+    multi_scale, *others = (batches_of(name, plan, records, tmp_path, monkeypatch) for name in networks)
+    assert len(multi_scale) >= 4
+    for other in others:
+        assert len(other) == len(multi_scale)
+        for (measurement, target), (own_measurement, own_target) in zip(other, multi_scale, strict=True):
+            np.testing.assert_array_equal(measurement, own_measurement)
+            np.testing.assert_array_equal(target, own_target)
+    assert not np.array_equal(multi_scale[0][1], multi_scale[1][1])
+
+
+@pytest.mark.parametrize("scale", ["small", "paper"])
+def test_every_problem_of_phases_has_the_controls(scale):
+    """And they know nothing but the phases to learn on, which are the same for all of them."""
+    plan = Plan(load({"scale": scale, "studies": ["phase_retrieval"]}, HOME))
+    sections = plan.study_of("tables", "phase_retrieval").study.tables["phase_retrieval"].sections
+    for section in sections:
+        assert section.variants[:2] == ["best_constant", "mean_of_phases"]
+        for problem in section.problems.values():
+            assert plan.problems[problem].dataset == plan.problems["phase_gradient"].dataset
+            for name in section.variants[:2]:
+                assert plan.variants[name].learns_on(problem, plan.problems[problem]) == "phase_gradient"
+
+
+def test_errors_within_a_turn_have_the_period_of_the_phase():
+    plan = Plan(load({"scale": "paper", "studies": ["phase_retrieval"]}, HOME))
+    shown = plan.table_pairs("phase_within_a_turn")
+    assert {problem for problem, _ in shown} == {"phase_astigmatic", "phase_astigmatic_32", "phase_field"}
+    for problem, variant in shown:
+        forward = plan.problems[problem].forward
+        module = catalogue.get_forward_model(forward.name)
+        phase_range = module.Params.model_validate(forward.params).phase_range
+        metric = catalogue.metrics()["mae_wrapped"].Params.model_validate(
+            plan.runs[problem, variant][0].metrics["mae_wrapped"]
+        )
+        assert metric.period * phase_range == pytest.approx(2 * np.pi)

@@ -1,5 +1,6 @@
 """Trainings that are killed, by Snakemake: the same command goes on, and a recorded one is a row to be tried again."""
 
+import contextlib
 import csv
 import json
 import os
@@ -62,6 +63,7 @@ STUDY = {
 OPTIONS = ("--resources", "gpu=0", "--config", "studies=study.yaml", "scale=tiny")
 RECORD = (*OPTIONS, "on_error=record")
 TABLE = "results/tables/results.csv"
+FORK = "/_warm_process.py"
 
 
 class Project:
@@ -90,8 +92,8 @@ class Project:
     def model(self, variant: str, name: str = "weights.pt") -> str:
         return f"results/tiny/models/low/{variant}/1/all/{name}"
 
-    def trainings(self) -> list[tuple[int, list[str]]]:
-        """Return the processes that train in this folder, with their arguments."""
+    def processes(self) -> list[tuple[int, list[str]]]:
+        """Return the processes that train in this folder, and those that wait for them, with their arguments."""
         found = []
         for process in Path("/proc").glob("[0-9]*"):
             try:
@@ -99,7 +101,7 @@ class Project:
                 inside = (process / "cwd").resolve() == self.folder
             except OSError:
                 continue
-            if inside and arguments[1:2] and arguments[1].endswith("/train.py"):
+            if inside and arguments[1:2] and arguments[1].endswith(("/train.py", FORK)):
                 found.append((int(process.name), arguments))
         return found
 
@@ -107,21 +109,26 @@ class Project:
         """Wait for a process that trains with a word among its arguments, and return its number."""
 
         def found():
-            return next((number for number, arguments in self.trainings() if word in " ".join(arguments)), None)
+            return next((number for number, arguments in self.processes() if word in " ".join(arguments)), None)
 
         return wait_for(found)
 
-    def stepping(self, variant: str) -> int:
-        """Wait until a variant is trained step by step, and return the number of the process."""
-        number = self.training(f'"variant": "{variant}"')
-        # From its first step on it takes up SIGTERM by itself.
-        wait_for(lambda: caught(number) >> (signal.SIGTERM - 1) & 1)
-        return number
+    def stepping(self) -> int:
+        """Wait until a fork trains step by step, from when on it takes up SIGTERM by itself; return its number."""
+
+        def found():
+            forks = (number for number, arguments in self.processes() if arguments[1].endswith(FORK))
+            return next((number for number in forks if caught(number) >> (signal.SIGTERM - 1) & 1), None)
+
+        return wait_for(found)
 
 
 def caught(number: int) -> int:
     """Return the mask of the signals that a process catches."""
-    lines = Path(f"/proc/{number}/status").read_text().splitlines()
+    try:
+        lines = Path(f"/proc/{number}/status").read_text().splitlines()
+    except OSError:
+        return 0  # It has ended.
     return int(next(line.split()[1] for line in lines if line.startswith("SigCgt:")), 16)
 
 
@@ -145,14 +152,15 @@ def project(checkout, tmp_path_factory):
         patch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
         made = Project(checkout, folder)
         yield made
-    for number, _ in made.trainings():
-        os.kill(number, signal.SIGKILL)
+    for number, _ in made.processes():
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(number, signal.SIGKILL)
 
 
 def test_a_training_that_is_stopped_goes_on(project):
     target = project.model("stopped")
     snakemake = project.start(*OPTIONS, "--", target)
-    os.kill(project.stepping("stopped"), signal.SIGTERM)
+    os.kill(project.stepping(), signal.SIGTERM)
     said = project.finish(snakemake)
     assert snakemake.returncode == 1, said
     assert "saving a checkpoint" in said
@@ -167,7 +175,7 @@ def test_a_training_that_is_stopped_goes_on(project):
 def test_a_training_that_outlives_snakemake_is_waited_for(project):
     target = project.model("orphaned")
     snakemake = project.start(*OPTIONS, "--", target)
-    orphan = project.stepping("orphaned")
+    orphan = project.stepping()
     # Held until the second one waits for it.
     os.kill(orphan, signal.SIGSTOP)
     snakemake.kill()
