@@ -1,17 +1,23 @@
 """The method trainable_wiener: its loss over several instruments, what it learns, and how it restores."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from deconvolution_problems import Blur, lopsided_kernel, problem_of, square_and_slope
 from pydantic import ValidationError
 
+from reconbench.config.loading import load
 from reconbench.contracts import Batch, Problem
 from reconbench.convolution import squared_gradient, transfer_function
 from reconbench.errors import UserError
+from reconbench.forward import moskalev_microscopes
 from reconbench.methods import trainable_wiener
 from reconbench.networks.wiener import PredictedLogWeight
 from reconbench.training.losses import negative_psnr
+
+HOME = Path(__file__).resolve().parents[2]
 
 
 def another_kernel():
@@ -116,3 +122,19 @@ def test_kernels_and_patches_must_have_as_many_axes():
         ValidationError, match=r"kernel_size \(5, 5\) and training.patch \(13, 128, 128\) must have as many"
     ):
         trainable_wiener.Params(kernel_size=(5, 5))
+
+
+@pytest.mark.parametrize("scale", ["small", "paper"])
+def test_every_microscope_of_the_training_has_a_validation_and_a_test_image(scale):
+    """They take turns, so that fewer images than microscopes leave some out of tuning and of the mean."""
+    benchmark = load({"scale": scale, "studies": ["trainable_wiener"]}, HOME, HOME / "config.yaml")
+    problems, datasets = benchmark.part("problems"), benchmark.part("datasets")
+    for name in ("wiener_3d_1_percent", "wiener_3d_3_percent", "wiener_2d_1_percent", "wiener_2d_3_percent"):
+        splits = datasets[problems[name].dataset].splits
+        microscopes = moskalev_microscopes.Params.model_validate(problems[name].forward.params).microscopes
+        unseen = moskalev_microscopes.Params.model_validate(problems[f"{name}_unseen"].forward.params).microscopes
+        assert len(microscopes) == 5 and not set(unseen) & set(microscopes)
+        assert problems[f"{name}_unseen"].train_on == name
+        for split in ("validation", "test"):
+            # Patterns of a registry's files are many images each.
+            assert not isinstance(splits[split], int) or splits[split] >= len(microscopes)

@@ -137,6 +137,11 @@ def test_each_kernel_is_drawn_beside_what_it_sees_of_the_first_image(drawn, trut
     assert "7 kernels of 5 × 5 pixels" in texts(canvas) and "magnitude of coins convolved with each" in texts(canvas)
 
 
+def test_the_image_is_said_to_be_none_of_the_training(drawn):
+    canvas, _ = drawn({"cosines": weights()})
+    assert any("an image of the test split, from which they have not learned" in text for text in texts(canvas))
+
+
 def test_of_volumes_the_middle_plane_is_drawn(drawn):
     volume = np.random.default_rng(1).random((6, 16, 16)).astype(np.float32)
     state = weights(number=2, shape=(3, 5, 5))

@@ -27,8 +27,16 @@ BASELINES = {
     "linear_interpolation": {-40: 0.771, 80: 0.883},
     "zero_phase": {-40: 1.003, 80: 0.998},
 }
-SOLVERS = {"tie": {-40: 0.630, 80: 0.621}, "gptie": {-40: 0.680, 80: 0.779}, "mftie": {-40: 0.648, 80: 0.604}}
-CHOSEN = {"tie": (0, 10, 20), "mftie": (-20, 0, 10, 20, 40)}
+SOLVERS = {
+    "tie": {-40: 0.630, 80: 0.621},
+    "gptie": {-40: 0.680, 80: 0.779},
+    "mftie": {-40: 0.648, 80: 0.604},
+    "gerchberg_saxton": {-40: 0.624, 80: 0.557},
+}
+CHOSEN = {"tie": (0, 10, 20), "mftie": (-20, 0, 10, 20, 40), "gerchberg_saxton": (-20, 0, 10, 20, 40)}
+SETTINGS = {"gerchberg_saxton": {"start": "mftie"}}
+# Skill of one of them against the nearest plane, likewise.
+SKILL_OF_GERCHBERG_SAXTON = {-40: 0.266, 80: 0.439}
 
 
 def distance(plane):
@@ -81,10 +89,10 @@ def left_out(request, downloads, tmp_path_factory):
 
 
 def errors(left_out):
-    """NRMSE of every baseline and solver."""
+    """NRMSE of every baseline and solver, and the skill of Gerchberg-Saxton."""
     from reconbench.forward import left_out_plane
     from reconbench.methods import predicted_plane
-    from reconbench.metrics import prediction_nrmse
+    from reconbench.metrics import prediction_nrmse, prediction_skill
 
     target, stack, plane = left_out
     optics = left_out_plane.Params(
@@ -99,15 +107,18 @@ def errors(left_out):
     )
     told = frozenset({"forward model"})
     problem = Problem(kind="plane_prediction", forward_model=left_out_plane.build(optics), told=told)
-    margin = LEFT_OUT[target][1]
-    scoring = prediction_nrmse.Params(margin=(margin, margin), largest_shift=8)
+    nearest, margin = LEFT_OUT[target]
+    scored = {"margin": (margin, margin), "largest_shift": 8}
+    scoring = prediction_nrmse.Params(**scored)
+    skill = prediction_skill.Params(**scored, baseline=optics.distances.index(distance(nearest)))
     measurement, truth = stack.load(), plane.load()
-    found = {}
+    estimates = {}
     for name in (*BASELINES, *SOLVERS):
         chosen = {"planes": tuple(distance(other) for other in CHOSEN[name])} if name in CHOSEN else {}
-        estimate = predicted_plane.restore(measurement, problem, predicted_plane.Params(by=name, **chosen), "cpu")
-        found[name] = prediction_nrmse.metric(estimate, truth, scoring)
-    return found
+        params = predicted_plane.Params(by=name, params=SETTINGS.get(name, {}), **chosen)
+        estimates[name] = predicted_plane.restore(measurement, problem, params, "cpu")
+    found = {name: prediction_nrmse.metric(estimate, truth, scoring) for name, estimate in estimates.items()}
+    return found, prediction_skill.metric(estimates["gerchberg_saxton"], truth, skill, measurement)
 
 
 def test_the_stack_is_one_image_of_planes_in_the_order_of_z(left_out):
@@ -120,7 +131,9 @@ def test_the_stack_is_one_image_of_planes_in_the_order_of_z(left_out):
 
 
 def test_every_solver_predicts_the_plane_better_than_every_baseline(left_out):
-    found = errors(left_out)
+    found, skill = errors(left_out)
     assert max(found[name] for name in SOLVERS) < min(found[name] for name in BASELINES)
     for name, measured in {**BASELINES, **SOLVERS}.items():
         assert found[name] == pytest.approx(measured[left_out[0]], abs=0.005), name
+    assert skill == pytest.approx(SKILL_OF_GERCHBERG_SAXTON[left_out[0]], abs=0.01)
+    assert skill == pytest.approx(1 - found["gerchberg_saxton"] / found["nearest_plane"], abs=1e-6)

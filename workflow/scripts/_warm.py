@@ -87,8 +87,10 @@ def _leases_more() -> bool:
 def _connect(address: str) -> socket.socket:
     """Return a connection to the warm process, which is started if there is none."""
     owner = address.rpartition("-")[2]
-    # One for each environment: with `--sdm conda` the jobs have other libraries than Snakemake.
-    place = Path(f"{address}-{zlib.crc32(sys.prefix.encode()):x}")
+    # One for each environment (with `--sdm conda` the jobs have other libraries than Snakemake), and another one where
+    # these two files were changed meanwhile.
+    spoken = sys.prefix.encode() + Path(__file__).read_bytes() + PROGRAM.read_bytes()
+    place = Path(f"{address}-{zlib.crc32(spoken):x}")
     connection = socket.socket(socket.AF_UNIX)
     with place.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -27,7 +27,8 @@ class Training(settings.Training):
     patch: tuple[int, ...] = Field(default=(13, 128, 128), min_length=2, max_length=3)
     """Size of the patches in pixels, (y, x) or (z, y, x). The loss leaves out half a point-spread function at each
     side. What is left is still harmed by the edge, so that small patches teach a regulariser that is too strong for
-    whole images: take them as large as these allow."""
+    whole images: take them as large as these allow. The default is as deep as the thinnest volumes of the paper; of the
+    13 planes the paper's point-spread functions leave one."""
     batch: int = Field(default=4, ge=1)
     """Patches in a batch."""
     phases: tuple[settings.Phase, ...] = (settings.Phase(steps=2000, learning_rate=1e-3),)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 FIGURE = FigureKind(
     name="diffuse_examples",
     title="Measurement, prediction, screen and absolute difference",
-    reference="F. Wang et al. 2022, figure 4",
+    reference="F. Wang et al. 2020, figure 4",
     reads=frozenset({"scores", "examples", "truths", "measurements"}),
     own_variants=True,
 )

@@ -36,8 +36,8 @@ DEFAULT_METRICS = {
 class Params(Parameters):
     """Parameters of the side-by-side images."""
 
-    place: Literal["corner", "detail"] = "corner"
-    """What is enlarged: the top left corner, or the square in which the first image varies most."""
+    place: Literal["corner", "detail", "none"] = "corner"
+    """What is enlarged: the top left corner, the square in which the first image varies most, or nothing."""
     corner: int = Field(32, ge=4, le=512)
     """Side of the square that is enlarged, in pixels; at most a quarter of the shorter side of an image is taken."""
     images: int = Field(1, ge=1, le=20)
@@ -160,7 +160,7 @@ def _strip(
     views = views_of(first, axes, params.projection, params.plane, params.frames, coloured)
     seen = [view.show(first) for view in views]
     squares = [
-        detail(pixels, params.corner, params.place) if view.enlarged else None
+        detail(pixels, params.corner, params.place) if view.enlarged and params.place != "none" else None
         for view, pixels in zip(views, seen, strict=True)
     ]
     squares = squares[:1] * len(squares) if is_sequence else squares

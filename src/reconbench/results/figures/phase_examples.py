@@ -1,12 +1,13 @@
 """Phase retrieval side by side: input, prediction and truth of each method, and their Fourier ring correlation."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 from pydantic import Field
 
+from reconbench.config.messages import unknown
 from reconbench.config.tables_and_figures import Figure
 from reconbench.contracts import FigureKind, Parameters
 from reconbench.errors import UserError
@@ -38,8 +39,8 @@ class Params(Parameters):
     """Images shown of each problem, the first that were kept."""
     columns: int = Field(6, ge=1, le=12)
     """Columns beside each other; further ones stand below."""
-    plane: int = Field(1, ge=1)
-    """The plane of a stack that is shown as the input, counted from 1."""
+    planes: dict[str, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)
+    """The plane of a stack that is shown as the input, heading to number, counted from 1; by default the first."""
     plane_labels: dict[str, str] = Field(default_factory=dict)
     """What that plane is, heading to words, for instance ``z = -52 µm``."""
     channels: dict[str, Annotated[int, Field(ge=0)]] = Field(default_factory=dict)
@@ -52,6 +53,14 @@ class Params(Parameters):
     amplitude, the channel 0, is shown as it is."""
     errors: bool = False
     """Show prediction less truth too."""
+
+
+def faults(variants: Sequence[str] | Mapping[str, Sequence[str]], params: Params) -> Iterator[str]:
+    """Say which headings are told a plane and are none of the figure's, where its variants are named by heading."""
+    headings = variants if isinstance(variants, Mapping) else params.planes
+    for heading in params.planes:
+        if heading not in headings:
+            yield unknown("heading of this figure named", heading, headings)
 
 
 def draw(spec: Mapping[str, Any], data: "FigureData") -> tuple[Any, list[dict[str, Any]]]:
@@ -122,14 +131,15 @@ def _shown(data: "FigureData", heading: str, problem: str, name: str, params: Pa
     measurement = data.measurements[problem][name].load()
     words = [params.plane_labels[heading]] if heading in params.plane_labels else []
     if measurement.ndim > 2:
-        if params.plane > len(measurement):
+        plane = params.planes.get(heading, 1)
+        if plane > len(measurement):
             raise UserError(
-                f"there is no plane {params.plane} in the measurements of problem '{problem}', which have "
+                f"there is no plane {plane} in the measurements of problem '{problem}', which have "
                 f"{len(measurement)}; give one from 1 to {len(measurement)}"
             )
         several = len(measurement) > 1
-        words = [*([f"{params.plane} of {len(measurement)}"] if several else []), *words]
-        measurement = measurement[params.plane - 1]
+        words = [*([f"{plane} of {len(measurement)}"] if several else []), *words]
+        measurement = measurement[plane - 1]
     title = f"{heading}: {name}" if params.images > 1 else heading
     channel = params.channels.get(heading, LAST)
     seen = _channel(truth.load(), channel)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 FIGURE = FigureKind(
     name="speed",
     title="Frames per second against the size of a frame",
-    reference="F. Wang et al. 2022, figure 7",
+    reference="F. Wang et al. 2020, figure 7",
     reads=frozenset({"scores", "runs", "measurements"}),
     own_variants=True,
 )

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 FIGURE = FigureKind(
     name="video",
     title="Measurement, estimates and truth, frame after frame",
-    reference="F. Wang et al. 2022, extended data videos",
+    reference="F. Wang et al. 2020, extended data videos",
     reads=frozenset({"scores", "examples", "truths", "measurements"}),
     own_variants=True,
     animated=True,

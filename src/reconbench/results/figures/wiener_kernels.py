@@ -246,7 +246,8 @@ def _footer(spec: Mapping[str, Any], strips: list[_Strip]) -> str:
     return (
         f"Scale {spec['scale']}. Of the first training.{' Middle planes.' * volumes} Kernels: blue negative, white 0, "
         "red positive, each in its own range; its norm stands above it at the right. Magnitudes: black is 0, white the "
-        f"value that {100 - WHITE} % of the pixels exceed."
+        f"value that {100 - WHITE} % of the pixels exceed; of an image of the test split, from which they have not "
+        "learned."
     )
 
 
