@@ -36,6 +36,8 @@ class Run:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            # A shell makes what it starts in the background, as these tests may be, deaf to it.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
 
     def ended(self, *arguments: str, **options) -> tuple[int, str, str]:
