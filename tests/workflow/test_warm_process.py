@@ -1,5 +1,6 @@
 """A job that is a fork of the warm process does, says and ends as the same script run by itself."""
 
+import importlib
 import json
 import os
 import signal
@@ -9,6 +10,8 @@ import time
 from pathlib import Path
 
 import pytest
+
+from reconbench.devices import THREAD_VARIABLES, lease
 
 SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
 HANDED_OVER = f"import sys\nsys.path.insert(0, {str(SCRIPTS)!r})\nimport _warm\n_warm.hand_over()\nimport os\n"
@@ -190,6 +193,16 @@ def test_a_restoration_finds_the_libraries_loaded_for_one_thread_and_no_gpu(run)
     print(loaded, torch.get_num_threads(), torch.cuda.is_initialized())
     """.replace("    ", "")
     assert run.ended(program, name="restore.py")[1].split() == ["True", "1", "False"]
+
+
+def test_it_loads_the_libraries_under_the_lease_of_one_thread_and_no_gpu(monkeypatch):
+    monkeypatch.syspath_prepend(SCRIPTS)
+    with monkeypatch.context() as leased:
+        for name in (*THREAD_VARIABLES, "CUDA_VISIBLE_DEVICES"):
+            leased.setenv(name, "set by the lease")
+        with lease(0, 1):
+            expected = {name: os.environ[name] for name in (*THREAD_VARIABLES, "CUDA_VISIBLE_DEVICES")}
+    assert expected == importlib.import_module("_warm").LEASED
 
 
 def test_words_of_any_length_are_handed_over(run):
