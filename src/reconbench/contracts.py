@@ -159,9 +159,11 @@ class FigureKind(Description):
     ----------
     reads : frozenset of str
         `scores` of every image, `examples` of estimates, `errors` (the map of mean absolute errors), `training`
-        (training.csv), `models` (weights.pt), `runs` (the run.json of estimates), `truths` and `measurements` of the
+        (training.csv), `models` (weights.pt), `runs` (the run.json of estimates), `truths`, `measurements` of the
         test split, `timings` that are made for the figure alone. Only these are made for the figure. A kind that reads
         nothing but timings shows no problems and variants.
+    truths_of : {"test", "train"}
+        The split whose truths it reads.
     own_variants : bool
         Whether each problem may be shown with variants of its own.
     animated : bool
@@ -172,6 +174,7 @@ class FigureKind(Description):
     reads: frozenset[
         Literal["scores", "examples", "errors", "training", "models", "runs", "truths", "measurements", "timings"]
     ]
+    truths_of: Literal["test", "train"] = "test"
     own_variants: bool = False
     animated: bool = False
 

@@ -1,203 +1,23 @@
-"""What a benchmark makes and where it lies: the graph of jobs, as paths.
+"""Where everything that a benchmark makes lies: the graph of jobs, as paths.
 
 The rules ask this plan and `specs`; neither knows of Snakemake.
 """
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from functools import cached_property
+from collections.abc import Sequence
 
 from reconbench import catalogue
-from reconbench.config.benchmark import Benchmark, LoadedStudy
-from reconbench.config.models import Run
 from reconbench.config.sections import ORACLE
-from reconbench.config.tables_and_figures import Figure, TableSection
-from reconbench.contracts import Method
+from reconbench.pairs import ALL, Pair, Pairs
 from reconbench.results import labels
 
-Pair = tuple[str, str]
-# The part of a model that is trained once for all images.
-ALL = "all"
 # A file of the registry, as a forward model names it, and the folder that it is fetched with.
 DOWNLOADED = re.compile(r"(results/downloads/[^/]+)/files/.+")
 
 
-class Plan:
-    """The parts of a benchmark by name, and the files of its results.
-
-    Parameters
-    ----------
-    benchmark : Benchmark
-    """
-
-    def __init__(self, benchmark: Benchmark):
-        self.benchmark = benchmark
-        self.configuration = benchmark.configuration
-        self.scale = benchmark.scale
-        self.datasets = benchmark.part("datasets")
-        self.problems = benchmark.part("problems")
-        self.variants = benchmark.variants
-        self.tables = benchmark.part("tables")
-        self.figures = benchmark.part("figures")
-        self.methods = benchmark.methods
-
-    @cached_property
-    def runs(self) -> dict[Pair, tuple[Run, LoadedStudy]]:
-        """The run that scores each pair of problem and variant, and its study."""
-        return {
-            (problem, variant): (run, loaded)
-            for loaded in self.benchmark.studies
-            for run in loaded.study.runs.values()
-            for problem in run.problems
-            for variant in run.variants
-        }
-
-    @property
-    def keeps_estimates(self) -> bool:
-        """Whether estimates stay on disk after they are scored."""
-        choice = self.configuration.keep_estimates
-        return self.scale != "paper" if choice == "auto" else choice
-
-    def gpus(self, variant: str) -> int:
-        """Return the number of GPUs that a job of a variant asks for."""
-        chosen = self.variants[variant]
-        return self._record(variant).gpu if chosen.gpu is None else chosen.gpu
-
-    def time_limit(self, problem: str, variant: str) -> float:
-        """Return the seconds that a job may take where failures are recorded, 0 for no limit."""
-        _, loaded = self.runs.get((problem, variant)) or (None, self._study_with(variant))
-        return (loaded.study.time_limit if loaded else None) or self.configuration.time_limit or 0
-
-    def _study_with(self, variant: str) -> LoadedStudy | None:
-        """Return the study that defines or runs a variant; what is only trained stands in no run of its own."""
-        for loaded in self.benchmark.studies:
-            if variant in loaded.study.variants or any(variant in run.variants for run in loaded.study.runs.values()):
-                return loaded
-        return None
-
-    def study_of(self, part: str, name: str) -> LoadedStudy:
-        """Return the study that defines a table or a figure."""
-        return next(loaded for loaded in self.benchmark.studies if name in getattr(loaded.study, part))
-
-    # Pairs of problem and variant
-
-    def parts(self, problem: str, variant: str) -> Iterator[str]:
-        """Give `<repetition>/<shard>` of every part of a pair's results; nothing where it is not scored."""
-        if (problem, variant) not in self.runs:
-            return
-        run, _ = self.runs[problem, variant]
-        for repetition in range(1, (run.repetitions if self.is_trained(variant) else 1) + 1):
-            for shard in range(1, run.shards + 1):
-                yield f"{repetition}/{shard:03d}-of-{run.shards:03d}"
-
-    def shown(self, sections: Iterable[TableSection | Figure]) -> list[Pair]:
-        """Return the pairs that a table or a figure shows, each once."""
-        return list(dict.fromkeys(pair for section in sections for pair in section.pairs))
-
-    def table_pairs(self, table: str) -> list[Pair]:
-        """Return the pairs that a table shows."""
-        return self.shown(self.tables[table].sections)
-
-    def table_measurements(self, table: str) -> list[str]:
-        """Return the indexes of what a table shows, where it needs to know how many frames an image has."""
-        if not set(self.tables[table].metrics).isdisjoint(labels.FRAME_COLUMNS):
-            return self.indexes(self.table_pairs(table), "measurements")
-        return []
-
-    def figure_pairs(self, figure: str) -> list[Pair]:
-        """Return the pairs that a figure shows."""
-        return self.shown([self.figures[figure]])
-
-    def figure_files(self, figure: str, what: str) -> list[str]:
-        """Return the files of what a figure reads, nothing of what its kind does not read."""
-        kind = catalogue.figure_kinds()[self.figures[figure].kind]
-        if what not in kind.FIGURE.reads:
-            return []
-        pairs = self.figure_pairs(figure)
-        match what:
-            case "truths":
-                return self.indexes(pairs, "data")
-            case "measurements":
-                return self.indexes(pairs, "measurements")
-            case "training":
-                return self.trainings(pairs, "training.csv")
-            case "models":
-                return self.trainings(pairs, "weights.pt")
-            case "runs":
-                return self.estimates(pairs)
-            case "timings":
-                return [f"results/{self.scale}/timings/{figure}/{name}" for name in ("timings.csv", "run.json")]
-        return self.scores(pairs, f"{what}.csv")
-
-    @property
-    def videos(self) -> list[str]:
-        """The figures that move."""
-        kinds = catalogue.figure_kinds()
-        return [name for name, figure in self.figures.items() if kinds[figure.kind].FIGURE.animated]
-
-    @property
-    def drawings(self) -> list[str]:
-        """The figures that do not."""
-        videos = self.videos
-        return [name for name in self.figures if name not in videos]
-
-    def figure_suffixes(self, figure: str) -> tuple[str, str, str]:
-        """Return the formats in which a figure is written."""
-        return ("webp" if figure in self.videos else "svg", "png", "csv")
-
-    @property
-    def timed_figures(self) -> list[str]:
-        """The figures for which something is timed."""
-        kinds = catalogue.figure_kinds()
-        return [name for name, figure in self.figures.items() if "timings" in kinds[figure.kind].FIGURE.reads]
-
-    def figure_gpus(self, figure: str) -> int:
-        """Return the number of GPUs that the timing of a figure asks for."""
-        chosen = self.figures[figure]
-        return catalogue.figure_kinds()[chosen.kind].Params.model_validate(chosen.params).gpu
-
-    @property
-    def trained_variants(self) -> list[str]:
-        """The variants of methods that learn."""
-        return [name for name in self.variants if self.is_trained(name)]
-
-    def is_timed(self, variant: str) -> bool:
-        """Return whether times of a variant are published, so that its jobs run alone."""
-        return any(run.timed for (_, name), (run, _) in self.runs.items() if name == variant)
-
-    @property
-    def tuned_variants(self) -> list[str]:
-        """The variants whose parameters are searched."""
-        return [name for name, variant in self.variants.items() if variant.tune is not None]
-
-    def is_trained(self, variant: str) -> bool:
-        """Return whether a variant is of a method that learns."""
-        return variant != ORACLE and self._record(variant).trained_on is not None
-
-    def is_trained_on_measurement(self, variant: str) -> bool:
-        """Return whether a variant trains one network for each image that it restores."""
-        return self.is_trained(variant) and self._record(variant).trained_on == "measurement"
-
-    def _record(self, variant: str) -> Method:
-        return self.methods[self.variants[variant].method].METHOD
-
-    def trained_on(self, problem: str, variant: str) -> str | None:
-        """Return the problem on which a variant is trained, None for one that does not learn."""
-        if self.is_trained_on_measurement(variant):
-            return problem
-        return self._learns_on(problem, variant) if self.is_trained(variant) else None
-
-    def tuned_on(self, problem: str, variant: str) -> str | None:
-        """Return the problem on whose validation split a variant is tuned, None for one with fixed parameters."""
-        if variant == ORACLE or self.variants[variant].tune is None:
-            return None
-        return self._learns_on(problem, variant)
-
-    def _learns_on(self, problem: str, variant: str) -> str:
-        return self.variants[variant].learns_on(problem, self.problems[problem])
-
-    # Files
+class Plan(Pairs):
+    """The pairs of a benchmark and the files of its results."""
 
     def index(self, step: str, name: str, split: str) -> str:
         """Return the index of a split of a dataset (`data`) or of a problem (`measurements`)."""
@@ -275,11 +95,6 @@ class Plan:
             "truth": self.truth(problem, "test") if watched else [],
         }
 
-    def watches_truth(self, variant: str) -> bool:
-        """Return whether the training of a variant notes how far its estimates are from the truth."""
-        chosen = self.variants[variant]
-        return self.methods[chosen.method].Params.model_validate(chosen.params).training.compare_with_truth
-
     def started_from(self, variant: str, repetition: str, name: str) -> list[str]:
         """Return a file of the training that another starts from, nothing where weights are drawn."""
         start = self.variants[variant].start_from
@@ -293,18 +108,6 @@ class Plan:
             if (on := self.trained_on(problem, variant))
             for repetition, part in self._trainings(problem, variant)
         ]
-
-    def _trainings(self, problem: str, variant: str) -> Iterator[tuple[str, str]]:
-        """Give repetition and part of every training of a pair."""
-        if self.is_trained_on_measurement(variant):
-            yield from (tuple(part.split("/")) for part in self.parts(problem, variant))
-        else:
-            yield from ((str(number), ALL) for number in range(1, self._repetitions(problem, variant) + 1))
-
-    def _repetitions(self, problem: str, variant: str) -> int:
-        """Return how often a variant is trained; once where it is only trained and not scored."""
-        run = self.runs.get((problem, variant))
-        return run[0].repetitions if run else 1
 
     def _models(self, problem: str, variant: str, repetition: str, part: str) -> str:
         return f"results/{self.scale}/models/{problem}/{variant}/{repetition}/{part}"
@@ -330,6 +133,33 @@ class Plan:
         """Return a file of the tuning of every tuned pair, in order."""
         return [file for pair in pairs if pair in self.runs for file in self.tuned(*pair, name)]
 
+    def table_measurements(self, table: str) -> list[str]:
+        """Return the indexes of what a table shows, where it needs to know how many frames an image has."""
+        if not set(self.tables[table].metrics).isdisjoint(labels.FRAME_COLUMNS):
+            return self.indexes(self.table_pairs(table), "measurements")
+        return []
+
+    def figure_files(self, figure: str, what: str) -> list[str]:
+        """Return the files of what a figure reads, nothing of what its kind does not read."""
+        kind = catalogue.figure_kinds()[self.figures[figure].kind]
+        if what not in kind.FIGURE.reads:
+            return []
+        pairs = self.figure_pairs(figure)
+        match what:
+            case "truths":
+                return self.indexes(pairs, "data", kind.FIGURE.truths_of)
+            case "measurements":
+                return self.indexes(pairs, "measurements")
+            case "training":
+                return self.trainings(pairs, "training.csv")
+            case "models":
+                return self.trainings(pairs, "weights.pt")
+            case "runs":
+                return self.estimates(pairs)
+            case "timings":
+                return [f"results/{self.scale}/timings/{figure}/{name}" for name in ("timings.csv", "run.json")]
+        return self.scores(pairs, f"{what}.csv")
+
     def published(self, table: str) -> list[str]:
         """Return the file of published numbers of a table, nothing where it has none."""
         chosen = self.tables[table].published
@@ -338,12 +168,12 @@ class Plan:
         # Against the working directory, so that a checkout can be moved and its tables stay as they are.
         return [os.path.relpath(self.study_of("tables", table).folder / "published" / chosen)]
 
-    def indexes(self, pairs: Sequence[Pair], step: str) -> list[str]:
-        """Return the index of the test truths (`data`) or measurements of every problem of some pairs, in order."""
+    def indexes(self, pairs: Sequence[Pair], step: str, split: str = "test") -> list[str]:
+        """Return the index of the truths (`data`) or measurements of every problem of some pairs, in order."""
         problems = dict.fromkeys(problem for problem, _ in pairs)
         if step == "data":
-            return [file for problem in problems for file in self.truth(problem, "test")]
-        return [self.index(step, problem, "test") for problem in problems]
+            return [file for problem in problems for file in self.truth(problem, split)]
+        return [self.index(step, problem, split) for problem in problems]
 
     def targets(self) -> list[str]:
         """Return everything that a plain call makes."""

@@ -12,7 +12,8 @@ from reconbench.config.models import Reference, Run
 from reconbench.config.sections import ORACLE
 from reconbench.config.tables_and_figures import Figure, Table
 from reconbench.digest import digest
-from reconbench.plan import Pair, Plan
+from reconbench.pairs import Pair
+from reconbench.plan import Plan
 
 
 class Specs:

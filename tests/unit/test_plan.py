@@ -123,6 +123,12 @@ def of_single_images(plan: Plan) -> list[tuple[str, str]]:
     ]
 
 
+def test_learned_kernels_are_shown_on_what_they_learned_from():
+    plan, _ = made()
+    assert plan.figure_files("wiener_kernels", "truths") == ["results/small/data/toy/train/index.csv"]
+    assert all("/test/" in file for file in plan.figure_files("wiener_examples", "truths"))
+
+
 def test_a_variant_that_learns_from_one_image_has_a_network_for_each_shard():
     plan, _ = made()
     pair = ("single_2d", "noise2same_2d")

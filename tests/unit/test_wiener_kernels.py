@@ -54,7 +54,7 @@ def drawn(tmp_path, truth, monkeypatch):
     monkeypatch.setattr(style, "save", lambda figure, svg, png: (canvases.append(figure), save(figure, svg, png)))
 
     def draw(states, image=truth, variants=None, trained_on="toy", **params):
-        index = tmp_path / "results" / "small" / "data" / "truths" / "test" / "index.csv"
+        index = tmp_path / "results" / "small" / "data" / "truths" / "train" / "index.csv"
         index.parent.mkdir(parents=True, exist_ok=True)
         with ImageWriter(index, "images") as writer:
             for name in ("coins", "another") if image is not None else ():
@@ -137,9 +137,9 @@ def test_each_kernel_is_drawn_beside_what_it_sees_of_the_first_image(drawn, trut
     assert "7 kernels of 5 × 5 pixels" in texts(canvas) and "magnitude of coins convolved with each" in texts(canvas)
 
 
-def test_the_image_is_said_to_be_none_of_the_training(drawn):
+def test_the_image_is_said_to_be_one_of_the_training(drawn):
     canvas, _ = drawn({"cosines": weights()})
-    assert any("an image of the test split, from which they have not learned" in text for text in texts(canvas))
+    assert any("of the first image that they have learned from" in text for text in texts(canvas))
 
 
 def test_of_volumes_the_middle_plane_is_drawn(drawn):

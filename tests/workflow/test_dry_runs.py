@@ -39,9 +39,10 @@ class Counted:
         for problem, variant in self.shown():
             self.add_learned(problem, variant, range(1))
         for figure in study["figures"].values():
-            if "truths" in figure_kinds()[figure["kind"]].FIGURE.reads:
+            kind = figure_kinds()[figure["kind"]].FIGURE
+            if "truths" in kind.reads:
                 datasets = {study["problems"][problem]["dataset"] for problem in figure["problems"].values()}
-                self.prepared.update((dataset, "test") for dataset in datasets)
+                self.prepared.update((dataset, kind.truths_of) for dataset in datasets)
         self.timed = {name for name, figure in study["figures"].items() if figure["kind"] == "psf_convolution_speed"}
 
     def shown(self) -> Iterator[tuple[str, str]]:

@@ -28,6 +28,8 @@ rule prepare:
         images=directory("results/{scale}/data/{dataset}/{split}/images"),
     log:
         "results/logs/{scale}/prepare/{dataset}/{split}.log",
+    # Before any training. Of those that are ready the one with the largest input begins, which is the longest as a rule.
+    priority: 3
     conda:
         "../../envs/environment.yaml"
     params:

@@ -37,7 +37,8 @@ class FigureData:
     examples : dict
         For each pair the estimates that were kept, by the name of the image; those of the first repetition.
     truths, measurements : dict
-        For each problem the images of its test split, by name; no entry in `truths` where a problem has none.
+        For each problem the images of its test split, by name (truths of the split that the kind asks for); no entry in
+        `truths` where a problem has none.
     training : dict
         For each pair of a trained variant its trainings, of each the lines of training.csv; none where the training
         failed. There is one a repetition, and one an image where each has a network of its own. They are of the
@@ -86,7 +87,7 @@ def draw_figure(
     scores, examples : sequence of Path
         The scores.csv and examples.csv of every part of every row, in ``<problem>/<variant>/<repetition>/<part>/``.
     truths : sequence of Path
-        The index.csv of the test split, in ``<dataset>/<split>/``, of each problem that has truths.
+        The index.csv in ``<dataset>/<split>/`` of each problem that has truths, of the split that the kind asks for.
     measurements : sequence of Path
         The index.csv of the test split, in ``<problem>/<split>/``, of each problem.
     training, models : sequence of Path

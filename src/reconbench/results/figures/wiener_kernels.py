@@ -1,4 +1,4 @@
-"""The learned kernels of a trainable Wiener filter, and what each of them sees of an image."""
+"""The learned kernels of a trainable Wiener filter, and what each of them sees of the image that it learned from."""
 
 import textwrap
 from collections.abc import Iterator, Mapping
@@ -23,6 +23,7 @@ FIGURE = FigureKind(
     title="Learned kernels of a trainable Wiener filter, and the magnitude of an image behind each",
     reference="Moskalev 2019, dictionary of optimal regularizers",
     reads=frozenset({"models", "truths"}),
+    truths_of="train",
     own_variants=True,
 )
 
@@ -71,8 +72,8 @@ def draw(spec: Mapping[str, Any], data: "FigureData") -> tuple[Any, list[dict[st
     """Draw the kernels of the first training of each variant, and beside them the magnitude of an image behind each.
 
     A kernel is drawn from blue (negative) over white (0) to red, each in a range of its own, with its number and its
-    norm above it. The magnitude is |g * x|, x the first image of the test split, reflected at its edges. Of volumes
-    the middle plane is drawn.
+    norm above it. The magnitude is |g * x|, x the first image of the training split, reflected at its edges. Of
+    volumes the middle plane is drawn.
 
     Parameters
     ----------
@@ -183,7 +184,10 @@ def _first_image(truths: "Records", problem: str) -> tuple[str, np.ndarray]:
     """Return name and pixels of the first truth, float64."""
     for name, record in truths.items():
         return name, record.load().astype(np.float64)
-    raise UserError(f"problem '{problem}' has no truths, and a figure of kind '{FIGURE.name}' shows one")
+    raise UserError(
+        f"problem '{problem}' has no truths to train on, and a figure of kind '{FIGURE.name}' shows one; show the "
+        "problem that the variant is trained on"
+    )
 
 
 def _middle(pixels: np.ndarray) -> np.ndarray:
@@ -246,8 +250,7 @@ def _footer(spec: Mapping[str, Any], strips: list[_Strip]) -> str:
     return (
         f"Scale {spec['scale']}. Of the first training.{' Middle planes.' * volumes} Kernels: blue negative, white 0, "
         "red positive, each in its own range; its norm stands above it at the right. Magnitudes: black is 0, white the "
-        f"value that {100 - WHITE} % of the pixels exceed; of an image of the test split, from which they have not "
-        "learned."
+        f"value that {100 - WHITE} % of the pixels exceed; of the first image that they have learned from."
     )
 
 
