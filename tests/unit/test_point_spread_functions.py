@@ -249,10 +249,27 @@ def test_integrals_over_the_pupil_are_exact(module, params, monkeypatch):
 def test_table_and_pixels_are_fine_enough(module, monkeypatch):
     optics = {"numerical_aperture": 1.4, "wavelength": 450, "size": (21, 21)}
     found = kernel(module, **optics)
-    monkeypatch.setattr(_point_spread, "TABLE_DENSITY", 10 * _point_spread.TABLE_DENSITY)
+    # So fine a table is longer than the list of all distances, which then take its place.
+    monkeypatch.setattr(_point_spread, "TABLE_DENSITY", 100 * _point_spread.TABLE_DENSITY)
     places, weight = _point_spread.gauss_legendre(1.0, 15)
     monkeypatch.setattr(_point_spread, "_places_in_pixel", lambda params: (places - 0.5, weight))
     assert distance_from(kernel(module, **optics), found) < 5e-6
+
+
+def test_few_distances_are_computed_as_they_are(monkeypatch):
+    """What a table gives between them is as much off as its steps are coarse."""
+    few = {"numerical_aperture": 1.4, "wavelength": 450, "size": (21, 21), "sampling": "point"}
+    found = kernel(born_wolf, **few)
+    with monkeypatch.context() as patched:
+        patched.setattr(_point_spread, "_radii", lambda distance, step: _point_spread.table_radii(distance.max(), step))
+        assert 0 < distance_from(kernel(born_wolf, **few), found) < 5e-6
+    asked = []
+    monkeypatch.setattr(
+        born_wolf, "scalar_intensity", lambda *values: asked.append(values[0]) or np.ones((len(values[0]), 1))
+    )
+    kernel(born_wolf, **few)
+    # A quadrant of 11 x 11 pixels, and its mirror image.
+    assert len(asked[0]) <= 11 * 12 // 2
 
 
 # Focus through layers

@@ -1,11 +1,12 @@
 """What the point-spread functions share: their parameters, integrals over the pupil, and the image on a grid of pixels.
 
 Lengths are nanometres. A model gives the intensity at some distances from the axis, for some defoci; here it is
-tabulated along the radius and sampled on the pixels.
+sampled on the pixels.
 """
 
 import math
 from collections.abc import Callable
+from functools import cache
 from typing import Annotated, Literal, Self
 
 import numpy as np
@@ -13,7 +14,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from reconbench.contracts import Parameters
 
-# Of the table along the radius: entries in one wavelength / NA. Linear interpolation is then wrong by no more than
+# Of a table along the radius: entries in one wavelength / NA. Linear interpolation is then wrong by no more than
 # 4e-6 of the highest value.
 TABLE_DENSITY = 1000
 WIDEST = 50  # largest distance from the axis, in wavelength / NA
@@ -103,8 +104,7 @@ def image_of_point(params: Microscope, intensity: Callable[[np.ndarray, np.ndarr
     place, weight = _places_in_pixel(params)
     y, x = (params.pixel_size * (np.arange(size // 2 + 1)[:, None] + place) for size in (height, width))
     distance = np.hypot(y[:, :, None, None], x)  # one quadrant: pixels and places along y, then along x
-    step = params.wavelength / (params.numerical_aperture * TABLE_DENSITY)
-    radius = table_radii(distance.max(), step)
+    radius = _radii(distance, params.wavelength / (params.numerical_aperture * TABLE_DENSITY))
     quadrant = [
         np.einsum("yaxb,a,b->yx", np.interp(distance, radius, profile), weight, weight)
         for profile in intensity(radius, defocus).T
@@ -124,6 +124,12 @@ def _places_in_pixel(params: Microscope) -> tuple[np.ndarray, np.ndarray]:
     return place - 0.5, weight
 
 
+def _radii(distance: np.ndarray, step: float) -> np.ndarray:
+    """Return the distances from the axis at which intensities are computed: these, or a table that is shorter."""
+    radius, table = np.unique(distance), table_radii(distance.max(), step)
+    return radius if len(radius) < len(table) else table
+
+
 def table_radii(largest: float, step: float) -> np.ndarray:
     """Return the distances from the axis at which intensities are tabulated, from 0 to beyond the largest."""
     return step * np.arange(np.ceil(largest / step) + 1)
@@ -131,8 +137,12 @@ def table_radii(largest: float, step: float) -> np.ndarray:
 
 def gauss_legendre(upper: float, points: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the nodes and weights of a Gauss-Legendre quadrature from 0 to `upper`."""
-    node, weight = np.polynomial.legendre.leggauss(points)
+    node, weight = _legendre(points)
     return upper * (node + 1) / 2, upper * weight / 2
+
+
+# Several kernels of a problem ask for the same, and a hundred nodes take longer than the integrals.
+_legendre = cache(np.polynomial.legendre.leggauss)
 
 
 def pupil_points(turning: float) -> int:
