@@ -67,7 +67,7 @@ class FocalStack:
         """Return what the phase is solved with: the intensity at focus, or the mean of the planes if uniform."""
         if uniform is None:
             uniform = self.forward.object == "phase"
-        return float(self.planes.mean()) if uniform else self.at_focus()
+        return float(self.planes.mean(dtype=np.float64)) if uniform else self.at_focus()
 
     def estimate(self, phase: Any) -> np.ndarray:
         """Return the estimate that a phase in radians makes, with the amplitude at focus if the truth has one."""

@@ -12,20 +12,27 @@ Boundary = Literal["symmetric", "circular"]
 
 
 class _Grid:
-    """What both have: sizes, device, and the frequencies along y and x in cycles per pixel, which broadcast."""
+    """What both have: sizes, device, precision, and frequencies along y and x in cycles per pixel, which broadcast."""
 
-    def __init__(self, shape: tuple[int, int], device: str, along_y: np.ndarray, along_x: np.ndarray):
+    def __init__(self, shape: tuple[int, int], device: str, double: bool, along_y: np.ndarray, along_x: np.ndarray):
         self.shape = shape
         self.device = device
+        self.precision = "float64" if double else "float32"
         self.frequencies = along_y, along_x
         self.squared_frequency = along_y**2 + along_x**2
 
     def tensor(self, values: np.ndarray):
-        """Return values as a tensor in single precision on the device."""
+        """Return values as a tensor in the grid's precision on the device."""
         import torch
 
-        kind = np.complex64 if np.iscomplexobj(values) else np.float32
+        kind = np.result_type(self.precision, 1j) if np.iscomplexobj(values) else self.precision
         return torch.tensor(values.astype(kind, copy=False), device=self.device)
+
+    def precise(self, image):
+        """Return a real tensor in the grid's precision."""
+        import torch
+
+        return image.to(getattr(torch, self.precision))
 
 
 class PeriodicGrid(_Grid):
@@ -37,6 +44,8 @@ class PeriodicGrid(_Grid):
         (y, x).
     device : str
         ``"cpu"`` or ``"cuda"``.
+    double : bool
+        Whether to compute in double precision, and not in single precision.
 
     Attributes
     ----------
@@ -46,9 +55,9 @@ class PeriodicGrid(_Grid):
         Of each wave, cycles per pixel squared, float64; the half that `torch.fft.rfft2` gives.
     """
 
-    def __init__(self, shape: tuple[int, int], device: str = "cpu"):
+    def __init__(self, shape: tuple[int, int], device: str = "cpu", double: bool = False):
         frequencies = np.fft.fftfreq(shape[0])[:, None], np.fft.rfftfreq(shape[1])[None]
-        super().__init__(shape, device, *frequencies)
+        super().__init__(shape, device, double, *frequencies)
         # At the highest frequency of an even size a real image has no slope at any pixel.
         self._slopes = [self.tensor(2j * np.pi * np.where(np.abs(along) == 0.5, 0, along)) for along in frequencies]
 
@@ -56,7 +65,7 @@ class PeriodicGrid(_Grid):
         """Return the amplitudes of the waves that add up to an image, a tensor of shape (y, x)."""
         import torch
 
-        return torch.fft.rfft2(image)
+        return torch.fft.rfft2(self.precise(image))
 
     def inverse(self, spectrum):
         """Return the image with these amplitudes."""
@@ -90,6 +99,8 @@ class EvenGrid(_Grid):
         (y, x).
     device : str
         ``"cpu"`` or ``"cuda"``.
+    double : bool
+        Whether to compute in double precision, and not in single precision.
 
     Attributes
     ----------
@@ -99,12 +110,12 @@ class EvenGrid(_Grid):
         Of each cosine, cycles per pixel squared, float64, in the same order.
     """
 
-    def __init__(self, shape: tuple[int, int], device: str = "cpu"):
+    def __init__(self, shape: tuple[int, int], device: str = "cpu", double: bool = False):
         import torch
 
         along_y, along_x = np.arange(shape[0]) / (2 * shape[0]), np.arange(shape[1] // 2 + 1) / (2 * shape[1])
         pairs = np.stack([along_x, 0.5 - along_x], axis=-1)
-        super().__init__(shape, device, along_y[:, None, None], pairs)
+        super().__init__(shape, device, double, along_y[:, None, None], pairs)
         # What an image has of the cosine of frequency N is zero.
         slopes = along_y[:, None, None], np.where(pairs == 0.5, 0, pairs)
         self._slopes = [self.tensor(2 * np.pi * along) for along in slopes]
@@ -122,7 +133,8 @@ class EvenGrid(_Grid):
         """Return the coefficients of the cosines that add up to an image, a tensor of shape (y, x)."""
         import torch
 
-        waves = torch.fft.rfft2(image.index_select(0, self._orders[0]).index_select(1, self._orders[1]))
+        ordered = image.index_select(0, self._orders[0]).index_select(1, self._orders[1])
+        waves = torch.fft.rfft2(self.precise(ordered))
         opposite = waves.index_select(0, self._opposite)
         return torch.view_as_real((self._same_side * waves).addcmul_(self._other_side, opposite))
 
@@ -152,9 +164,9 @@ class EvenGrid(_Grid):
         )
 
 
-def make_grid(shape: tuple[int, int], boundary: Boundary, device: str) -> PeriodicGrid | EvenGrid:
+def make_grid(shape: tuple[int, int], boundary: Boundary, device: str, double: bool = False) -> PeriodicGrid | EvenGrid:
     """Return the grid of an image that goes on beyond its edges by its reflection, or by its repetition."""
-    return EvenGrid(shape, device) if boundary == "symmetric" else PeriodicGrid(shape, device)
+    return (EvenGrid if boundary == "symmetric" else PeriodicGrid)(shape, device, double)
 
 
 def mirrored(image):

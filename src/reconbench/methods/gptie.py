@@ -57,8 +57,8 @@ def restore(measurement: np.ndarray, problem: Problem, params: Params, device: s
     weights are odd, and half as many differences I(z) - I(-z) are transformed. The phase then follows as by `tie`.
 
     The published program takes the planes as periodic, appends 100 zeros before it solves for the phase, and has the
-    uniform version only; here `boundary` holds for both steps. The planes are added up one by one, in single
-    precision; the weights are double precision.
+    uniform version only; here `boundary` holds for both steps. Weights, transforms and their sum are double precision,
+    and so is Poisson's equation; each plane is transformed and added by itself, so that the stack stays as it is.
 
     Parameters
     ----------
@@ -83,15 +83,15 @@ def restore(measurement: np.ndarray, problem: Problem, params: Params, device: s
     import torch
 
     stack = focal_stack(measurement, problem)
-    grid = make_grid(measurement.shape[1:], params.boundary, device)
+    grid = make_grid(measurement.shape[1:], params.boundary, device, double=True)
     ring = torch.tensor(rings(grid.squared_frequency, params.rings), device=device)
     lengths = squared_lengths(stack, np.sqrt(grid.squared_frequency.max()), params)
     source = 0
     for weights, plane in _terms(stack, lengths, params.noise):
         of_frequency = grid.tensor(stack.scale * weights).index_select(0, ring.ravel()).reshape(ring.shape)
-        source += of_frequency * grid.transform(grid.tensor(plane))
+        source += grid.transform(torch.tensor(plane, device=device)).mul_(of_frequency)
     inverse = inverse_laplacian(grid, params.regularisation)
-    return stack.estimate(solve_transport(grid, source, inverse, stack.intensity(params.uniform)))
+    return stack.estimate(solve_transport(grid, source, inverse, stack.intensity(params.uniform)).float())
 
 
 def rings(squared_frequency: np.ndarray, number: int) -> np.ndarray:
@@ -182,7 +182,10 @@ def _terms(stack: FocalStack, lengths: np.ndarray, noise: float) -> Iterator[tup
         half = len(order) // 2
         below, above = order[:half][::-1], order[-half:]
         weights = derivative_weights(stack.distances[above], lengths, noise, odd=True)
-        changes = (stack.planes[high] - stack.planes[low] for low, high in zip(below, above, strict=True))
+        changes = (
+            np.subtract(stack.planes[high], stack.planes[low], dtype=np.float64)
+            for low, high in zip(below, above, strict=True)
+        )
     else:
         weights = derivative_weights(stack.distances, lengths, noise)
         changes = iter(stack.planes)
