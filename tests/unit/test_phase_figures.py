@@ -148,10 +148,16 @@ def test_another_plane_can_be_shown_of_each_problem_that_has_it(drawn, shown):
         drawn(["tie"], planes={"one plane": 2})
 
 
-def test_a_plane_of_a_heading_that_is_not_there_is_a_fault():
-    params = phase_examples.Params(planes={"two planes": 2, "one plan": 1})
-    (fault,) = phase_examples.faults({"one plane": ["tie"], "two planes": ["tie"]}, params)
-    assert "'one plan'; did you mean 'one plane'?" in fault
+@pytest.mark.parametrize(
+    "key, value", [("planes", 1), ("plane_labels", "focus"), ("channels", 0), ("metrics_of", ["mae"])]
+)
+def test_a_heading_that_is_not_there_is_a_fault(drawn, key, value):
+    """Before anything runs, if the variants are named by heading; with one list of them, when the figure is drawn."""
+    named = {key: {"two planes": value, "one plan": value}}
+    (fault,) = phase_examples.faults({"one plane": ["tie"], "two planes": ["tie"]}, phase_examples.Params(**named))
+    assert fault == f"{key}: there is no heading of this figure named 'one plan'; did you mean 'one plane'?"
+    with pytest.raises(UserError, match=fault.replace("?", r"\?")):
+        drawn(["tie"], **named)
 
 
 def test_the_constant_of_a_phase_can_be_left_out(drawn, shown):

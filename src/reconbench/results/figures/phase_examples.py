@@ -1,6 +1,6 @@
 """Phase retrieval side by side: input, prediction and truth of each method, and their Fourier ring correlation."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -56,11 +56,16 @@ class Params(Parameters):
 
 
 def faults(variants: Sequence[str] | Mapping[str, Sequence[str]], params: Params) -> Iterator[str]:
-    """Say which headings are told a plane and are none of the figure's, where its variants are named by heading."""
-    headings = variants if isinstance(variants, Mapping) else params.planes
-    for heading in params.planes:
-        if heading not in headings:
-            yield unknown("heading of this figure named", heading, headings)
+    """Say which parameters name headings that are none of the figure's, where its variants are named by heading."""
+    if isinstance(variants, Mapping):
+        yield from _unknown_headings(variants, params)
+
+
+def _unknown_headings(headings: Collection[str], params: Params) -> Iterator[str]:
+    for key in ("planes", "plane_labels", "channels", "metrics_of"):
+        for heading in getattr(params, key):
+            if heading not in headings:
+                yield f"{key}: {unknown('heading of this figure named', heading, headings)}"
 
 
 def draw(spec: Mapping[str, Any], data: "FigureData") -> tuple[Any, list[dict[str, Any]]]:
@@ -85,10 +90,14 @@ def draw(spec: Mapping[str, Any], data: "FigureData") -> tuple[Any, list[dict[st
     Raises
     ------
     UserError
-        If an image has no truth, or its stack lacks the plane that is asked for.
+        If a parameter names a heading that the figure does not have, an image has no truth, or its stack lacks the
+        plane that is asked for.
     """
     definition = Figure.model_validate(spec["definition"])
     params = Params.model_validate(definition.params)
+    # With one list of variants, the headings are known here only.
+    for fault in _unknown_headings(definition.problems, params):
+        raise UserError(fault)
     columns: list[Column] = []
     lines: list[dict[str, Any]] = []
     for heading, problem in definition.problems.items():
