@@ -6,6 +6,7 @@ import made_up
 import numpy as np
 import pytest
 
+from reconbench.config.tables_and_figures import Figure
 from reconbench.errors import UserError
 from reconbench.images import ImageWriter
 from reconbench.metrics import frc_area
@@ -152,9 +153,11 @@ def test_another_plane_can_be_shown_of_each_problem_that_has_it(drawn, shown):
     "key, value", [("planes", 1), ("plane_labels", "focus"), ("channels", 0), ("metrics_of", ["mae"])]
 )
 def test_a_heading_that_is_not_there_is_a_fault(drawn, key, value):
-    """Before anything runs, if the variants are named by heading; with one list of them, when the figure is drawn."""
+    """Before anything runs, and where a figure is drawn by hand."""
     named = {key: {"two planes": value, "one plan": value}}
-    (fault,) = phase_examples.faults({"one plane": ["tie"], "two planes": ["tie"]}, phase_examples.Params(**named))
+    problems = {"one plane": "single", "two planes": "pair"}
+    definition = Figure.model_validate(made_up.figure("phase_examples", problems, ["tie"], {}))
+    (fault,) = phase_examples.faults(definition, phase_examples.Params(**named))
     assert fault == f"{key}: there is no heading of this figure named 'one plan'; did you mean 'one plane'?"
     with pytest.raises(UserError, match=fault.replace("?", r"\?")):
         drawn(["tie"], **named)

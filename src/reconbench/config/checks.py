@@ -262,7 +262,7 @@ class Checks:
         # A kind may know more of what fits its figures than single parameters tell.
         if not wrong and hasattr(kinds[figure.kind], "faults"):
             params = kinds[figure.kind].Params.model_validate(figure.params)
-            yield from (((*at, "params"), fault) for fault in kinds[figure.kind].faults(figure.variants, params))
+            yield from (((*at, "params"), fault) for fault in kinds[figure.kind].faults(figure, params))
         scored = not kinds[figure.kind].FIGURE.reads.isdisjoint({"scores", "examples", "errors"})
         for heading, problem in figure.problems.items():
             yield from self.of_pairs(at, {heading: problem}, figure.variants_of(heading), figure.metrics, scored)

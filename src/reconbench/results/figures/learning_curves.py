@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from reconbench.config.tables_and_figures import Figure as Definition
 from reconbench.contracts import FigureKind, Parameters
 from reconbench.errors import UserError
 from reconbench.results import labels, style
@@ -160,23 +161,23 @@ def draw(spec: Mapping[str, Any], data: "FigureData") -> tuple[Any, list[dict[st
     return figure, [line for panel in told for line in _lines(spec, panel, params)]
 
 
-def faults(variants: Sequence[str], params: Params) -> Iterator[str]:
+def faults(definition: Definition, params: Params) -> Iterator[str]:
     """Say which variants of a figure are in no group, or in a group only."""
     grouped = {variant for group in params.groups.values() for variant in group}
-    for variant in sorted(grouped ^ set(variants)) if params.groups else ():
+    for variant in sorted(grouped ^ set(definition.variants)) if params.groups else ():
         where = "a group, and not among the variants" if variant in grouped else "the variants, and in no group"
         yield f"variant '{variant}' is in {where}; name it in both or in none"
 
 
 def _panels(spec: Mapping[str, Any], data: "FigureData", params: Params) -> list[Panel]:
-    definition = spec["definition"]
-    for fault in faults(definition["variants"], params):
+    definition = Definition.model_validate(spec["definition"])
+    for fault in faults(definition, params):
         raise UserError(f"figure '{spec['name']}': {fault}")
-    groups = params.groups or {"": definition["variants"]}
+    groups = params.groups or {"": definition.variants}
     panels = []
-    for name, problem in definition["problems"].items():
+    for name, problem in definition.problems.items():
         for group, variants in groups.items():
-            alone = len(definition["problems"]) == 1
+            alone = len(definition.problems) == 1
             heading = (group if alone else f"{name}: {group}") if group else name
             titles = {variant: labels.variant_title(variant, spec["variants"]) for variant in variants}
             styles = style.line_styles(variants, set())

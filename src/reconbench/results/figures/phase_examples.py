@@ -1,6 +1,6 @@
 """Phase retrieval side by side: input, prediction and truth of each method, and their Fourier ring correlation."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -55,17 +55,12 @@ class Params(Parameters):
     """Show prediction less truth too."""
 
 
-def faults(variants: Sequence[str] | Mapping[str, Sequence[str]], params: Params) -> Iterator[str]:
-    """Say which parameters name headings that are none of the figure's, where its variants are named by heading."""
-    if isinstance(variants, Mapping):
-        yield from _unknown_headings(variants, params)
-
-
-def _unknown_headings(headings: Collection[str], params: Params) -> Iterator[str]:
+def faults(definition: Figure, params: Params) -> Iterator[str]:
+    """Say which parameters name headings that the figure does not have."""
     for key in ("planes", "plane_labels", "channels", "metrics_of"):
         for heading in getattr(params, key):
-            if heading not in headings:
-                yield f"{key}: {unknown('heading of this figure named', heading, headings)}"
+            if heading not in definition.problems:
+                yield f"{key}: {unknown('heading of this figure named', heading, definition.problems)}"
 
 
 def draw(spec: Mapping[str, Any], data: "FigureData") -> tuple[Any, list[dict[str, Any]]]:
@@ -95,8 +90,7 @@ def draw(spec: Mapping[str, Any], data: "FigureData") -> tuple[Any, list[dict[st
     """
     definition = Figure.model_validate(spec["definition"])
     params = Params.model_validate(definition.params)
-    # With one list of variants, the headings are known here only.
-    for fault in _unknown_headings(definition.problems, params):
+    for fault in faults(definition, params):
         raise UserError(fault)
     columns: list[Column] = []
     lines: list[dict[str, Any]] = []
