@@ -25,6 +25,7 @@ SECTIONS = [
     (datasets.Dataset, "datasets"),
     (datasets.Series, "datasets: series"),
     (datasets.ComplexField, "datasets: field"),
+    (datasets.RawBlocks, "datasets: raw"),
     (datasets.Film, "datasets: film"),
     (datasets.Crop, "datasets: crop"),
     (models.ProblemDefinition, "problems"),

@@ -39,6 +39,17 @@ STUDY = {
             },
             "splits": {"test": 1},
         },
+        "maps": {
+            "source": "registry",
+            "name": "em_stem_atomic",
+            "raw": {
+                "file": "fused/Co3O4_Mn3O4.h5",
+                "shape": [400, 400],
+                "type": "float32",
+                "images": {"Co": 2048, "HAADF": 1924096},
+            },
+            "splits": {"test": ["Co"]},
+        },
         "drawn": {"source": "simulated", "name": "micrographs", "size": [64, 64], "splits": {"test": 1}},
     },
 }
@@ -111,6 +122,41 @@ FAULTS = {
     "a wave that is scaled afterwards": (
         of("wave", normalise="full_range"),
         "has its own range; say `normalise: none`",
+    ),
+    "blocks of numbers in a file that is not there": (
+        of("maps", raw={"file": "fused/Co3O4.h5"}),
+        "there is no file of 'em_stem_atomic' named 'fused/Co3O4.h5'; did you mean 'fused/Co3O4_Mn3O4.h5'?",
+    ),
+    "blocks of numbers without a file": (
+        of("maps", source="skimage"),
+        "a block of numbers is in a file, and the source 'skimage' has none; take registry or folder",
+    ),
+    "a block of numbers beyond the end": (
+        of("maps", raw={"images": {"HAADF": 1924097}}),
+        "raw.images.HAADF: the image 'HAADF' in fused/Co3O4_Mn3O4.h5 would take 640000 bytes from byte 1924097 on, and "
+        "the file has 2564096",
+    ),
+    "blocks of numbers of an unknown type": (
+        of("maps", raw={"type": "float"}),
+        "raw.type: expected uint8 or int8 or uint16 or int16 or uint32 or int32 or float32 or float64, got 'float'",
+    ),
+    "blocks of numbers in an unknown order": (
+        of("maps", raw={"byte_order": "<"}),
+        "byte_order: expected little or big",
+    ),
+    "blocks of numbers along one axis": (of("maps", raw={"shape": [400]}), "maps.raw.shape: expected"),
+    "a block of numbers before the start": (
+        of("maps", raw={"images": {"Co": -1}}),
+        "expected greater than or equal to 0",
+    ),
+    "a block of numbers with a name that is no name": (of("maps", raw={"images": {"Co map": 0}}), "maps.raw.images"),
+    "a block of numbers that is not there": (
+        of("maps", splits={"test": ["C0"]}),
+        "'C0' of the split 'test' matches no image; the nearest name is 'Co', and there are Co, HAADF",
+    ),
+    "blocks of numbers and a film": (
+        of("maps", film={"file": "fused/Co3O4_Mn3O4.h5", "frames_per_second": 1}, splits={"test": ["0-2"]}),
+        "`film` and `raw` each say what the images are made of; keep one of them",
     ),
     "an unknown dataset for validation": (
         of("pairs", validation="drawm"),

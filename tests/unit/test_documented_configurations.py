@@ -30,9 +30,13 @@ def test_blocks_load(page):
 
 
 def test_elemental_maps_are_denoised_by_methods_without_training_and_shown():
-    """All four images of the folder, and no method that would need a truth."""
+    """All four images, where the study of STEM images has them, and no method that would need a truth."""
     (block,) = (block for block in blocks("data.md") if "elemental_maps" in block["datasets"])
     benchmark = loaded(block)
+    study = load({"scale": "paper", "studies": ["stem_denoising"]}, HOME, HOME / "config.yaml")
+    maps = benchmark.part("datasets")["elemental_maps"]
+    assert maps.raw == study.part("datasets")["stem_maps"].raw
+    assert set(maps.splits["test"]) == set(maps.raw.images)
     run, figure = benchmark.part("runs")["elemental_maps"], benchmark.part("figures")["elemental_maps"]
     variants = benchmark.part("variants")
     assert {variants[name].method for name in run.variants} == {"bm3d_anscombe_blind", "pgure_svt"}

@@ -6,6 +6,7 @@ import pytest
 
 from reconbench import catalogue
 from reconbench.config.loading import load
+from reconbench.datasets.splits import number_of_images
 
 HOME = Path(__file__).resolve().parents[2]
 PGURE_SVT = {1: "every one of them", 2: "every second of them", 4: "every fourth of them"}
@@ -68,3 +69,20 @@ def test_rows_whose_noise_is_clipped_say_that_the_risk_is_not_valid():
     chosen = study("paper")
     assert "stem_pgure_svt" in chosen.runs["stem_2018"].variants
     assert "risk not valid for clipped noise" in chosen.variants["stem_pgure_svt"].title
+
+
+def test_measured_images_are_all_shown_and_in_the_range_that_networks_are_trained_in():
+    """Three STEM images, two frames of few electrons, and the maps of three elements; none has a truth."""
+    paper = study("paper")
+    figures = [paper.figures[name] for name in ("stem_measured_examples", "stem_low_dose_examples")]
+    run = paper.runs["stem_measured"]
+    images = {}
+    for problem in run.problems:
+        dataset = paper.datasets[paper.problems[problem].measured]
+        assert dataset.normalise == "min_max"
+        images[problem] = number_of_images(dataset.model_dump(), "test")
+    assert images == {"stem_measured": 3, "stem_low_dose": 2, "stem_maps": 3}
+    shown = {problem: figure.params["images"] for figure in figures for problem in figure.problems.values()}
+    assert shown == images
+    assert all(figure.variants == run.variants for figure in figures)
+    assert run.examples == max(images.values())

@@ -50,6 +50,21 @@ class ComplexField(Section):
     """Phase in radians that becomes 1; the smallest of the image becomes 0."""
 
 
+class RawBlocks(Section):
+    """Images of one shape that lie in a file as plain blocks of numbers, uncompressed, each in one piece."""
+
+    file: str
+    """The file, of whatever format."""
+    shape: Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=2, max_length=3)]
+    """Shape of an image in pixels, (y, x) or (z, y, x); along x the numbers are next to each other."""
+    type: Literal["uint8", "int8", "uint16", "int16", "uint32", "int32", "float32", "float64"]
+    """Type of the numbers."""
+    byte_order: Literal["little", "big"] = "little"
+    """Which byte of a number comes first, the `little` or the `big` end of it."""
+    images: dict[Name, Annotated[int, Field(ge=0)]] = Field(min_length=1)
+    """Name of each image, to the byte of the file that it begins at, counted from 0."""
+
+
 class Film(Section):
     """A film whose frames are the images; the splits of such a dataset are ranges of seconds."""
 
@@ -85,6 +100,8 @@ class Dataset(Section):
     """The files, in the registry's dataset or the folder, that make one image of the name of either."""
     field: ComplexField | None = None
     """A measured complex wave, likewise."""
+    raw: RawBlocks | None = None
+    """Images at known places of one file, in the registry's dataset or the folder, whose format is not read."""
     crop: Crop | None = None
     """Cut pieces out of the images of the validation and test splits; training cuts its own."""
     downscale: int = Field(1, ge=1)

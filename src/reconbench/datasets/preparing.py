@@ -11,6 +11,7 @@ from reconbench.catalogue import get_simulator
 from reconbench.datasets.complex_fields import read_complex_field
 from reconbench.datasets.films import read_frames
 from reconbench.datasets.frames import frames, name_of_frame
+from reconbench.datasets.raw_blocks import read_raw_block
 from reconbench.datasets.reading import Colour, checked, read_image
 from reconbench.datasets.resampling import averaged, resized
 from reconbench.datasets.series import read_series
@@ -160,6 +161,11 @@ def _read(definition: dict, folder: Path, file: str) -> Source:
     if definition.get("field"):
         source = Source(file, str(folder), read_complex_field(definition["field"], folder), "CYX", None)
         return _with_pixel_size(source, definition.get("pixel_size"))
+    if definition.get("raw"):
+        place = f"'{file}' in {folder / definition['raw']['file']}"
+        block = read_raw_block(definition["raw"], file, folder)
+        image, axes = checked(place, block, "ZYX"[-block.ndim :], *_values(definition))
+        return _with_pixel_size(Source(file, place, image, axes, None), definition.get("pixel_size"))
     image, axes, pixel_size = read_image(folder / file, *_values(definition))
     source = Source(name_of(file, definition.get("files")), str(folder / file), image, axes, pixel_size)
     return _with_pixel_size(source, definition.get("pixel_size"))

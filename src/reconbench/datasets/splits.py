@@ -66,7 +66,7 @@ def members(definition: dict, candidates: list[str]) -> dict[str, list[str]]:
 def candidates(definition: dict) -> list[str] | None:
     """List the files of a dataset, as paths inside it with forward slashes.
 
-    For a series or a complex field, this is the one name of its image.
+    For a series or a complex field, this is the one name of its image; for blocks of numbers, the names of theirs.
 
     Parameters
     ----------
@@ -80,6 +80,8 @@ def candidates(definition: dict) -> list[str] | None:
     """
     if definition.get("series") or definition.get("field"):
         return [definition.get("name") or Path(definition["path"]).name]
+    if definition.get("raw"):
+        return list(definition["raw"]["images"])
     files = _image_files_of(definition)
     form = definition.get("files")
     return files if files is None or form is None else [file for file in files if _has_form(file, form)]
