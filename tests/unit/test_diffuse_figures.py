@@ -21,29 +21,32 @@ VARIANTS = {
 FRAMES = 4
 
 
-def write_images(index, image, axes, folder="images"):
+def write_images(index, image, axes, names, folder="images"):
     index.parent.mkdir(parents=True, exist_ok=True)
     with ImageWriter(index, folder) as writer:
-        if image is not None:
-            writer.add("one", image.astype(np.float32), axes)
+        for name in names if image is not None else ():
+            writer.add(name, image.astype(np.float32), axes)
     return index
 
 
-def made(root, truth, measured, estimate, axes, with_truth=True):
-    """Write a problem of one image, which one method restored and another did not; return what a figure reads."""
+def made(root, truth, measured, estimate, axes, with_truth=True, names=("one",)):
+    """Write a problem of equal images, which one method restored and another did not; return what a figure reads."""
     small = root / "results" / "small"
     kinds = ("scores", "examples", "truths", "measurements", "training", "models", "errors", "timings")
     found = {kind: [] for kind in kinds}
     if with_truth:
-        found["truths"].append(write_images(small / "data" / "truths" / "test" / "index.csv", truth, axes))
-    found["measurements"].append(write_images(small / "measurements" / "seen" / "test" / "index.csv", measured, axes))
+        found["truths"].append(write_images(small / "data" / "truths" / "test" / "index.csv", truth, axes, names))
+    index = small / "measurements" / "seen" / "test" / "index.csv"
+    found["measurements"].append(write_images(index, measured, axes, names))
     for variant, image in {"network": estimate, "lost": None}.items():
-        line = {"image": "one", "status": "ok" if with_truth else "no truth", "mae": 0.5 if with_truth else None}
+        line = {"status": "ok" if with_truth else "no truth", "mae": 0.5 if with_truth else None}
         if image is None:
-            line = {"image": "one", "status": "out of memory"}
-        scores, _ = made_up.write_row(root, "seen", variant, [{**line, "seconds": 0.1}])
+            line = {"status": "out of memory"}
+        scores, _ = made_up.write_row(
+            root, "seen", variant, [{"image": name, **line, "seconds": 0.1} for name in names]
+        )
         found["scores"].append(scores)
-        found["examples"].append(write_images(scores.with_name("examples.csv"), image, axes, "examples"))
+        found["examples"].append(write_images(scores.with_name("examples.csv"), image, axes, names, "examples"))
     return found
 
 
@@ -103,6 +106,13 @@ def test_a_row_has_the_difference_and_its_mean(drawn, tmp_path):
     assert lost.prediction is None and "out of memory" in texts
     assert (lines[1]["status"], lines[1]["mae"]) == ("out of memory", "")
     assert {"measurement", "prediction", "screen", "absolute difference", "a wall", "Network", "Lost"} <= set(texts)
+
+
+@pytest.mark.parametrize("number, shown", [(1, "a"), (2, "ad"), (3, "ace"), (20, "abcdef")])
+def test_the_images_shown_are_spread_over_those_that_were_kept(drawn, tmp_path, number, shown):
+    found = made(tmp_path, *in_colour(), "CYX", names="abcdef")
+    _, _, lines = drawn("diffuse_examples", found, variants=["network"], images=number)
+    assert [line["image"] for line in lines] == list(shown)
 
 
 def test_all_rows_failing_still_makes_a_figure(drawn, tmp_path):

@@ -1,6 +1,6 @@
 """Images from diffuse light side by side: measurement, prediction, screen, and how far the two are apart."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,7 +33,7 @@ class Params(Parameters):
     """Parameters of the rows of images."""
 
     images: int = Field(1, ge=1, le=20)
-    """Images shown of each problem, the first that were kept."""
+    """Images shown of each problem, spread over those that were kept: the first ones are often of one scene."""
 
 
 def draw(spec: Mapping[str, Any], data: "FigureData") -> tuple[Any, list[dict[str, Any]]]:
@@ -65,7 +65,7 @@ def draw(spec: Mapping[str, Any], data: "FigureData") -> tuple[Any, list[dict[st
     lines: list[dict[str, Any]] = []
     for heading, problem in definition.problems.items():
         variants = [name for name in definition.variants_of(heading) if not labels.is_control(name, spec["variants"])]
-        for name in kept_names(data, problem, variants)[: params.images]:
+        for name in _spread(kept_names(data, problem, variants), params.images):
             title = f"{heading}: {name}" if params.images > 1 else heading
             for variant in variants:
                 rows.append(_row(spec, data, title, problem, name, variant))
@@ -75,6 +75,12 @@ def draw(spec: Mapping[str, Any], data: "FigureData") -> tuple[Any, list[dict[st
         f"has its own. Difference: mean over the colours. Scale {spec['scale']}."
     )
     return draw_rows(rows, HEADS, footer), lines
+
+
+def _spread(names: Sequence[str], number: int) -> list[str]:
+    """Return so many of the names, or all, from the first on at even distances."""
+    number = min(number, len(names))
+    return [names[index * len(names) // number] for index in range(number)]
 
 
 def _row(spec: Mapping[str, Any], data: "FigureData", heading: str, problem: str, name: str, variant: str) -> Row:
