@@ -1,5 +1,6 @@
 """The study of through-focus stacks: planes of the papers, fields that hold them, and no plane that is used twice."""
 
+import csv
 from itertools import takewhile
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from reconbench.images import ImageWriter, read_index
 
 HOME = Path(__file__).resolve().parents[2]
 STUDY = HOME / "workflow" / "studies" / "phase_stack.yaml"
+# Where the settings of some rows of the measured cell are chosen, by a plane that no row predicts.
+CHOICE = HOME / "docs" / "results" / "phase_plane_choice"
 SCALES = ("tiny", "small", "paper")
 OPTICS = (
     "wavelength",
@@ -103,6 +106,86 @@ def test_the_measured_plane_that_is_left_out_is_no_part_of_its_stack(study):
         for file, distance in {**stack.series.planes, **plane.series.planes}.items():
             stage = int(file[3:6]) * (-1 if file[2] == "m" else 1) if file != "z_0000um.png" else 0
             assert distance == pytest.approx((10 - stage) * 1e-6)
+
+
+@pytest.fixture(scope="module")
+def choice():
+    """The study at the scale `paper`, with what chooses settings on another plane."""
+    configuration = yaml.safe_load((CHOICE / "config.yaml").read_text(encoding="utf-8"))
+    assert configuration["scale"] == "paper"
+    return load(configuration, HOME)
+
+
+def test_the_plane_that_settings_are_chosen_on_is_predicted_from_planes_without_those_left_out(choice):
+    problems, datasets = choice.part("problems"), choice.part("datasets")
+    there = problems["choice_plane"]
+    chosen, stack = (datasets[name].series.planes for name in (there.dataset, there.measured))
+    predicted, files = [], set()
+    for name in ("phase_cell_minus_40", "phase_cell_80"):
+        left_out, others = (datasets[part].series.planes for part in (problems[name].dataset, problems[name].measured))
+        predicted += left_out
+        files |= {*left_out, *others}
+        optics = forward_of(there).model_dump(exclude={"distances", "target"})
+        assert optics == forward_of(problems[name]).model_dump(exclude={"distances", "target"})
+    assert files == {*stack, *chosen, *predicted}
+    assert set(stack).isdisjoint({*chosen, *predicted})
+    assert set(chosen).isdisjoint(predicted)
+    assert [forward_of(there).target] == list(chosen.values())
+    assert sorted(forward_of(there).distances) == sorted(stack.values())
+    nearest = np.argmin(np.abs(np.array(forward_of(there).distances) - forward_of(there).target))
+    for run in ("choice_plane", "choice_near_planes", "choice_networks"):
+        assert choice.part("runs")[run].metrics["prediction_skill"]["baseline"] == nearest
+
+
+@pytest.mark.parametrize(
+    ("row", "candidates"),
+    [
+        ("plane_tie", "choice_tie"),
+        ("plane_gptie_plain", "choice_gptie"),
+        ("plane_gerchberg_saxton", "choice_gs"),
+    ],
+)
+def test_rows_have_the_settings_that_the_other_plane_prefers(choice, row, candidates):
+    """Of the recorded table, less GPTIE without the farthest planes, which is a check and no candidate."""
+    best = best_of(choice, choice.part("runs")["choice_plane"].variants, candidates)
+    settings = [solver_of(choice.part("variants")[name]) for name in (row, best)]
+    assert settings[0] == settings[1]
+
+
+def test_the_network_is_trained_as_the_other_plane_prefers(choice):
+    problems, datasets, variants = (choice.part(part) for part in ("problems", "datasets", "variants"))
+    names = choice.part("runs")["choice_networks"].variants
+    best, row = variants[best_of(choice, names, "choice_network")], variants["plane_network"]
+    trainings = []
+    for candidate in map(variants.get, names):
+        learned = problems[candidate.train_on or problems["choice_plane"].train_on]
+        training = candidate.params.get("plane_weight"), learned.noise, datasets[learned.dataset].parameters
+        assert training not in trainings
+        trainings.append(training)
+    assert best.params.get("plane_weight") == row.params.get("plane_weight")
+    for name in ("phase_cell_minus_40", "phase_cell_80"):
+        learned, preferred = (
+            problems[trained]
+            for trained in (problems[name].train_on, best.train_on or problems["choice_plane"].train_on)
+        )
+        assert learned.noise == preferred.noise
+        assert forward_of(learned) == forward_of(preferred)
+        assert datasets[learned.dataset].parameters == datasets[preferred.dataset].parameters
+
+
+def best_of(choice, names, beginning):
+    """The variant of the least error in the recorded table, of those whose name begins so."""
+    with open(CHOICE / "phase_plane_choice.csv", encoding="utf-8", newline="") as file:
+        errors = {row["variant"]: float(row["prediction_nrmse_mean"]) for row in csv.DictReader(file)}
+    candidates = [name for name in names if name.startswith(beginning)]
+    assert len(candidates) > 3
+    return min(candidates, key=errors.__getitem__)
+
+
+def solver_of(variant):
+    """What solves, on which planes, and all its parameters, defaults included."""
+    solver = catalogue.get_method(variant.params["by"])
+    return variant.params["by"], variant.params.get("planes"), solver.Params(**variant.params.get("params", {}))
 
 
 @pytest.fixture
