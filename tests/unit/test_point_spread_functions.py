@@ -239,7 +239,6 @@ def test_only_ratios_of_lengths_count(module):
 )
 def test_integrals_over_the_pupil_are_exact(module, params, monkeypatch):
     """As far as torch's Bessel functions are, which are right to 5e-7."""
-    """As far as torch's Bessel functions are, which are right to 5e-7."""
     found = kernel(module, size=(9, 33, 33), **params)
     monkeypatch.setattr(module, "pupil_points", lambda turning: 2 * _point_spread.pupil_points(turning))
     assert distance_from(kernel(module, size=(9, 33, 33), **params), found) < 2e-8
