@@ -1,10 +1,12 @@
 """The phase study: its planes are those of the papers, and its fields hold the distances at every scale."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 from reconbench import catalogue
 from reconbench.config.loading import load
@@ -118,3 +120,33 @@ def test_errors_within_a_turn_have_the_period_of_the_phase():
             plan.runs[problem, variant][0].metrics["mae_wrapped"]
         )
         assert metric.period * phase_range == pytest.approx(2 * np.pi)
+
+
+def documented_photographs():
+    """What docs/phase_retrieval.md says of photographs of one's own."""
+    text = (HOME / "docs" / "phase_retrieval.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    return yaml.safe_load(block)
+
+
+@pytest.mark.parametrize("own", [{}, documented_photographs()], ids=["scenes", "photographs"])
+def test_networks_at_paper_see_as_many_images_of_the_size_and_epochs_as_the_paper_says(own):
+    """1024 phases or 2048 waves, 512 x 512, 32 epochs. The network of the measured cell is not the paper's."""
+    plan = Plan(load({"scale": "paper", "studies": ["phase_retrieval"], **own}, HOME))
+    assert plan.datasets["phase_scenes"].source == ("folder" if own else "simulated")
+    counted = {}
+    for problem, variant in plan.runs:
+        if plan.variants[variant].method != "multi_scale_network" or problem == "phase_field":
+            continue
+        names = [plan.problems[problem].dataset, *plan.problems[problem].train_with]
+        counted[problem] = sum(plan.datasets[name].splits["train"] for name in names)
+        training = multi_scale_network.Params.model_validate(plan.variants[variant].params).training
+        steps = sum(phase.steps for phase in training.phases)
+        assert steps * training.batch == 32 * counted[problem], (problem, variant)
+        assert training.patch == (512, 512)
+        for dataset in map(plan.datasets.get, names):
+            assert [512, 512] in (dataset.size, dataset.resize) or dataset.name == "natural_cid22_512"
+    waves = {name for name in counted if name.startswith("phase_wave")}
+    assert {counted[name] for name in waves} == {2048}
+    assert {counted[name] for name in counted.keys() - waves} == {1024}
+    assert len(counted) == 10
