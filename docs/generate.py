@@ -47,7 +47,8 @@ Made by `make docs` from the models in `src/reconbench/config`; do not edit.
 `config.yaml` says what to run; each file in `workflow/studies` says what one paper did and what each scale means.
 Any key of config.yaml can be given on the command line: `snakemake --config scale=paper mirror=../mirror -- TARGET`.
 A bare word counts as a list of one. A scale overrides keys of its study: maps merge, lists are replaced, null removes.
-All faults are reported at once, before anything runs, each with its file and line.
+All faults of a kind are reported at once, before anything runs, each with its file and line: first those of keys and
+types, then those of names and of what does not fit together. Of a file that is no YAML, Snakemake says so.
 """
 
 

@@ -208,6 +208,19 @@ def _check(part: _Part, module: ModuleType, file: Path) -> None:
             raise UserError(f"the {part.noun} {file} lacks the function {function}")
     if part.record:
         _check_record(part, module, file)
+    if getattr(getattr(module, part.record or "", None), "trained_on", None):
+        _check_trained(module, file)
+
+
+def _check_trained(module: ModuleType, file: Path) -> None:
+    for function in ("network", "loss"):
+        if not callable(getattr(module, function, None)):
+            raise UserError(f"the method {file} is trained, and lacks the function {function}")
+    if "training" not in module.Params.model_fields:
+        raise UserError(
+            f"the method {file} is trained, and its Params lack the field `training`, of a class derived from "
+            "reconbench.training.settings.Training"
+        )
 
 
 def _check_record(part: _Part, module: ModuleType, file: Path) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from reconbench import catalogue
 from reconbench.config.sections import ORACLE
+from reconbench.datasets.splits import own_files
 from reconbench.pairs import ALL, Pair, Pairs
 from reconbench.results import labels
 
@@ -51,6 +52,10 @@ class Plan(Pairs):
         """Return a file or folder of the registry's files that a dataset is made of, nothing for other sources."""
         chosen = self.datasets[dataset]
         return [f"results/downloads/{chosen.name}/{name}"] if chosen.source == "registry" else []
+
+    def own_files(self, dataset: str) -> list[str]:
+        """Return the files of a folder that a dataset is made of, nothing for other sources."""
+        return [str(file) for file in own_files(self.datasets[dataset].model_dump())]
 
     def estimate(self, problem: str, variant: str, part: str, name: str) -> list[str]:
         """Return a file of one part of a variant's estimates; the control `oracle` has none."""

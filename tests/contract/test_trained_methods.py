@@ -76,7 +76,7 @@ BLUR_3D = {"name": "ssi_blur_3d", "params": {"size": 3}}
 def tiny_variants():
     """The first variant of each method, as the studies have it at the scale `tiny`, those not run by default too."""
     studies = sorted(file.stem for file in (HOME / "workflow" / "studies").glob("*.yaml"))
-    benchmark = load({"scale": "tiny", "studies": studies}, HOME, HOME / "config.yaml")
+    benchmark = load({"scale": "tiny", "studies": studies}, HOME, [HOME / "config.yaml"])
     found = {}
     for loaded in benchmark.studies:
         for variant in loaded.study.variants.values():

@@ -94,6 +94,19 @@ def test_the_script_writes_an_image_beside_the_input(counts, weights, tmp_path):
     np.testing.assert_array_equal(written, ImageRestorer(weights=weights)(counts))
 
 
+def test_the_script_writes_over_another_estimate_only_where_it_is_named(counts, tmp_path):
+    tifffile.imwrite(tmp_path / "my.first.ome.tif", counts)
+    kept = tmp_path / "my.first_restored.ome.tif"
+    kept.write_bytes(b"another")
+    command = [sys.executable, str(SCRIPT), "--method", "gaussian", str(tmp_path / "my.first.ome.tif")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"error: {kept} is there already; say where to write with --output")
+    assert kept.read_bytes() == b"another"
+    subprocess.run([*command, "--output", str(kept)], capture_output=True, check=True)
+    assert tifffile.imread(kept).shape == counts.shape
+
+
 def test_the_script_says_what_is_wrong_without_a_traceback(tmp_path):
     command = [sys.executable, str(SCRIPT), "--method", "gaussian", str(tmp_path / "absent.tif")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -115,6 +115,9 @@ def test_as_published_an_exponent_beyond_2_is_refused():
     with pytest.raises(ValidationError, match=r"reaches 441 at a distance of 0.000108 m.* at most 4.89e-07 m away"):
         Params(distance=108e-6, **setting)
     assert Params(distance=4.89e-7, **setting).distance == 4.89e-7
+    # Of 32 turns some have both terms of the bracket, which are root 2 larger together.
+    with pytest.raises(ValidationError, match=r"reaches 624 at a distance of 0.000108 m.* at most 3.46e-07 m away"):
+        Params(distance=108e-6, **{**setting, "rotations": 32})
     with pytest.raises(ValidationError, match="knows no object: wave"):
         Params(object="wave", distance=1e-7, **setting)
 

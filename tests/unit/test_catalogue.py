@@ -123,6 +123,14 @@ FAULTY = {
     "no record": (GOOD.replace("METHOD =", "METHODS ="), "lacks the record METHOD, a Method"),
     "record of another kind": (GOOD.replace("METHOD = Method(", "METHOD = dict("), "lacks the record METHOD, a Method"),
     "no function": (GOOD.replace("def restore(", "def denoise("), "lacks the function restore"),
+    "trained without a loss": (
+        GOOD.replace("METHOD = Method(", 'METHOD = Method(trained_on="truth", ') + "\nnetwork = restore\n",
+        "is trained, and lacks the function loss",
+    ),
+    "trained without training": (
+        GOOD.replace("METHOD = Method(", 'METHOD = Method(trained_on="truth", ') + "\nnetwork = loss = restore\n",
+        "is trained, and its Params lack the field `training`",
+    ),
     "syntax": (GOOD + "def", "cannot be imported: SyntaxError"),
     "import": ("import no_such_package\n" + GOOD, "cannot be imported: ModuleNotFoundError: .*no_such_package"),
 }

@@ -226,6 +226,25 @@ def test_a_fault_names_the_line_of_its_file(tmp_path):
     assert f"study.yaml, line {line}, variants.gaussian.method" in str(caught.value)
 
 
+def test_a_fault_names_the_file_of_the_configuration_that_has_it(tmp_path):
+    """The last one that says so; what none of them says is the command line's."""
+    first, last = tmp_path / "first.yaml", tmp_path / "last.yaml"
+    first.write_text("scale: small\nseeed: 1\nruns:\n  mine: {shards: 1}\n")
+    last.write_text("runs:\n  mine:\n    shrads: 2\n")
+    mine = {"shards": 1, "shrads": 2}
+    config = {"studies": [], "scale": "papper", "seeed": 1, "offfline": True, "runs": {"mine": mine}}
+    with pytest.raises(ConfigurationError) as caught:
+        load(config, HOME, [first, last])
+    for place in (
+        f"{first}, line 2, seeed",
+        f"{last}, line 3, runs.mine.shrads",
+        f"{last}, line 2, runs.mine.problems",
+        "the configuration, offfline",
+        "the configuration, scale",
+    ):
+        assert f"- {place}: " in str(caught.value)
+
+
 @pytest.mark.parametrize(
     "text, expected", [("a: [1", "line"), ("- a\n", "keys with values"), ("title: a\ntitle: b\n", "twice")]
 )
@@ -237,7 +256,7 @@ def test_a_file_that_is_no_study_is_refused(tmp_path, text, expected):
 
 @pytest.mark.parametrize("scale", ["tiny", "small", "paper"])
 def test_what_is_shipped_has_no_faults_at_any_scale(scale):
-    benchmark = load({**SHIPPED, "scale": scale}, HOME, HOME / "config.yaml")
+    benchmark = load({**SHIPPED, "scale": scale}, HOME, [HOME / "config.yaml"])
     assert {loaded.name for loaded in benchmark.studies} == {"config.yaml", *SHIPPED["studies"]}
 
 

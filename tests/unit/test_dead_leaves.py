@@ -8,7 +8,7 @@ from skimage import data
 from skimage.color import rgb2gray
 from skimage.morphology import convex_hull_image
 
-from reconbench.datasets.simulators.dead_leaves import Leaf, Params, _depth, simulate
+from reconbench.datasets.simulators.dead_leaves import REACH, Leaf, Params, _depth, _draw_leaves, _draw_radii, simulate
 from reconbench.errors import UserError
 from reconbench.randomness import generator
 
@@ -115,6 +115,42 @@ def test_scenes_have_the_statistics_of_photographs():
 def alike(**params):
     """Share of neighbouring pixels that are equally bright."""
     return np.mean([np.mean(np.abs(np.diff(image)) < 1e-4) for image in images(4, **{**FLAT, **params})])
+
+
+def test_radii_are_those_of_leaves_that_may_reach_into_the_field():
+    """Density of r^-3 all over the plane, times the area of the places from which a leaf reaches into it."""
+    height, width, low, high = 64.0, 96.0, 4.0, 64.0
+    drawn = np.concatenate([_draw_radii(generator(0, "radii", n), height, width, low, high) for n in range(400)])
+
+    def density(radius):
+        return (height + 2 * REACH * radius) * (width + 2 * REACH * radius) / radius**3
+
+    def share(below):
+        return quad(density, low, below)[0] / quad(density, low, high)[0]
+
+    for quantile in (0.1, 0.5, 0.9, 0.99):
+        assert share(np.quantile(drawn, quantile)) == pytest.approx(quantile, abs=4 * np.sqrt(0.25 / len(drawn)))
+    assert low <= drawn.min() and drawn.max() <= high
+
+
+def test_leaves_lie_anywhere_from_where_they_reach_into_the_field():
+    leaves = [leaf for n in range(40) for leaf in _draw_leaves(generator(0, "places", n), (64, 96), 3.0, Params())]
+    for axis, length in enumerate((64, 96)):
+        # From -1 / 2 - reach to length - 1 / 2 + reach.
+        part = np.array([(leaf.centre[axis] + 0.5 + leaf.reach) / (length + 2 * leaf.reach) for leaf in leaves])
+        assert 0 <= part.min() < 0.001
+        assert 0.999 < part.max() <= 1
+        assert part.mean() == pytest.approx(0.5, abs=4 * np.sqrt(1 / 12 / len(part)))
+    assert np.mean([leaf.angular for leaf in leaves]) == pytest.approx(0.4, abs=4 * np.sqrt(0.24 / len(leaves)))
+
+
+def test_gamma_is_the_power_that_brightness_is_taken_to():
+    """Drawn last, so that all else is the same."""
+    for bent, plain in zip(images(6, gamma=0.8), images(6, gamma=0), strict=True):
+        inner = (plain > 0.05) & (plain < 0.95)
+        powers = np.log(bent[inner]) / np.log(plain[inner])
+        np.testing.assert_allclose(powers, np.median(powers), rtol=1e-3)
+        assert abs(np.log(np.median(powers))) > 0.01
 
 
 @pytest.mark.parametrize("more", [{"shading": 0.1}, {"texture": 0.02}, {"texture": 0.02, "striped": 1}])

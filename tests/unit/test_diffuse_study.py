@@ -13,7 +13,7 @@ SCALES = ("tiny", "small", "paper")
 
 
 def study(scale):
-    benchmark = load({"scale": scale, "studies": ["diffuse_imaging"]}, HOME, HOME / "config.yaml")
+    benchmark = load({"scale": scale, "studies": ["diffuse_imaging"]}, HOME, [HOME / "config.yaml"])
     return next(loaded.study for loaded in benchmark.studies if loaded.name == "diffuse_imaging")
 
 

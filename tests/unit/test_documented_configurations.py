@@ -33,7 +33,7 @@ def test_elemental_maps_are_denoised_by_methods_without_training_and_shown():
     """All four images, where the study of STEM images has them, and no method that would need a truth."""
     (block,) = (block for block in blocks("data.md") if "elemental_maps" in block["datasets"])
     benchmark = loaded(block)
-    study = load({"scale": "paper", "studies": ["stem_denoising"]}, HOME, HOME / "config.yaml")
+    study = load({"scale": "paper", "studies": ["stem_denoising"]}, HOME, [HOME / "config.yaml"])
     maps = benchmark.part("datasets")["elemental_maps"]
     assert maps.raw == study.part("datasets")["stem_maps"].raw
     assert set(maps.splits["test"]) == set(maps.raw.images)

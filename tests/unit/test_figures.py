@@ -115,6 +115,21 @@ def test_kde_keeps_the_limits_that_it_is_given(inputs, tmp_path):
     assert (min(places), max(places)) == (0.0, 0.0045)
 
 
+def test_kde_names_methods_whose_images_all_lie_beyond_its_axes(inputs, tmp_path):
+    from matplotlib.figure import Figure
+
+    def footers(limits):
+        definition = made_up.figure("kde", PROBLEMS, ["identity", "gaussian"], {"mse": {}}, limits={"mse": limits})
+        texts = []
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(Figure, "text", lambda self, x, y, text, **_: texts.append(text.replace("\n", " ")))
+            drawn(definition, inputs, tmp_path / str(limits[0]))
+        return " ".join(texts)
+
+    assert "beyond the axes: " not in footers([0.0, 1.0])
+    assert "All images beyond the axes: " in footers([0.9, 1.0])
+
+
 def test_kde_of_nothing_but_failures_is_still_a_figure(inputs, tmp_path):
     definition = made_up.figure("kde", {"low dose": "em_low"}, ["wavelet"], {"mse": {}})
     _, (line,) = drawn(definition, inputs, tmp_path / "figure")

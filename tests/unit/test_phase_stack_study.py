@@ -33,7 +33,7 @@ OPTICS = (
 
 @pytest.fixture(scope="module", params=SCALES)
 def study(request):
-    benchmark = load({"scale": request.param, "studies": ["phase_stack"]}, HOME, HOME / "config.yaml")
+    benchmark = load({"scale": request.param, "studies": ["phase_stack"]}, HOME, [HOME / "config.yaml"])
     return next(loaded.study for loaded in benchmark.studies if loaded.name == "phase_stack")
 
 
@@ -47,7 +47,7 @@ def planes_left_out(study):
 
 
 def test_twins_have_the_planes_of_the_papers():
-    paper = load({"scale": "paper", "studies": ["phase_stack"]}, HOME, HOME / "config.yaml").part("problems")
+    paper = load({"scale": "paper", "studies": ["phase_stack"]}, HOME, [HOME / "config.yaml"]).part("problems")
     cheek = np.array(forward_of(paper["phase_cheek_twin"]).distances)
     np.testing.assert_allclose(cheek, np.linspace(-256e-6, 256e-6, 129), atol=1e-12)
     hela = np.array(forward_of(paper["phase_hela_twin"]).distances)
@@ -244,3 +244,38 @@ def test_half_the_pixels_of_the_hela_stack_hold_its_farthest_plane_and_all_of_th
     full._require_field(4320, 5120, distance=297.89e-6)
     with pytest.raises(UserError, match="6549 pixels"):
         full._require_field(4320, 5120, distance=500e-6)
+
+
+@pytest.mark.parametrize("scale", ["small", "paper"])
+def test_planes_are_scored_where_no_light_from_beyond_the_field_comes(scale):
+    """0.58 of the distance from each edge: an aperture of 0.5 bends light by no more."""
+    study = load({"scale": scale, "studies": ["phase_stack"]}, HOME, [HOME / "config.yaml"])
+    runs, datasets = study.part("runs"), study.part("datasets")
+    scored = {
+        "phase_twin_minus_40": 50e-6,
+        "phase_twin_80": 70e-6,
+        **({"phase_cell_minus_40": 50e-6, "phase_cell_80": 70e-6} if scale == "paper" else {}),
+    }
+    for name, distance in scored.items():
+        (problem,) = runs[name].problems
+        dataset = datasets[study.part("problems")[problem].dataset]
+        width = dataset.pixel_size[0] * 1e-9 * (dataset.downscale or 1)
+        margin = int(np.ceil(0.58 * distance / width))
+        for params in runs[name].metrics.values():
+            assert params["margin"] == [margin, margin], name
+
+
+def test_the_measured_cell_is_divided_by_its_reference_and_cropped_alike_in_all_sets():
+    datasets = load({"scale": "paper", "studies": ["phase_stack"]}, HOME, [HOME / "config.yaml"]).part("datasets")
+    sets = [datasets[name].series for name in datasets if name.startswith("phase_cell_") and datasets[name].series]
+    assert len(sets) == 4
+    for series in sets:
+        assert (series.reference, series.rows, series.columns) == ("reference.png", [60, 1084], [400, 1424])
+
+
+def test_mftie_has_the_pairs_around_focus(study):
+    """0 and 20, and -20 and 40 micrometres of the stage, on which focus is at 10."""
+    for variant in study.variants.values():
+        if variant.method == "predicted_plane" and variant.params.get("by") == "mftie":
+            planes = np.array(variant.params["planes"])
+            np.testing.assert_allclose(planes * 1e6, [-30, -10, 0, 10, 30])

@@ -150,3 +150,64 @@ def test_networks_at_paper_see_as_many_images_of_the_size_and_epochs_as_the_pape
     assert {counted[name] for name in waves} == {2048}
     assert {counted[name] for name in counted.keys() - waves} == {1024}
     assert len(counted) == 10
+
+
+PHASES = {"phase_range": 1.5, "pixel_size": 0.31e-6, "reading": "corrected"}
+TURNS = {"phase_range": 2 * np.pi, "pixel_size": 0.31e-6, "reading": "corrected"}
+HELA = {
+    "wavelength": 525e-9,
+    "refractive_index": 1.518,
+    "numerical_aperture": 1.35,
+    "convergence": 0.05,
+    "object": "wave",
+}
+INSTRUMENTS = {
+    "phase_defocus_minus": {**PHASES, "distances": (-108e-6,)},
+    "phase_defocus_plus": {**PHASES, "distances": (108e-6,)},
+    "phase_two_planes": {**PHASES, "distances": (-52e-6, 52e-6)},
+    "phase_astigmatic": {**TURNS, "rotations": 1},
+    "phase_astigmatic_32": {**TURNS, "rotations": 32},
+    **{f"phase_wave_{number}": {**HELA, "phase_range": 1.0, "pixel_size": 80e-6 / 512} for number in FARTHEST},
+    "phase_field": {**HELA, "phase_range": 6.0, "pixel_size": 0.35e-6},
+}
+
+
+@pytest.mark.parametrize("problem", INSTRUMENTS)
+def test_instruments_are_those_of_the_papers(problem):
+    reference = Plan(load({"scale": "paper", "studies": ["phase_retrieval"]}, HOME)).problems[problem].forward
+    module = catalogue.get_forward_model(reference.name)
+    params = module.Params.model_validate(reference.params)
+    for key, value in INSTRUMENTS[problem].items():
+        assert getattr(params, key) == (value if isinstance(value, str) else pytest.approx(value)), key
+
+
+def test_what_the_networks_of_the_papers_are():
+    """Seven side outputs for phases, and three, of bottleneck cells, for amplitude and phase."""
+    plan = Plan(load({"scale": "paper", "studies": ["phase_retrieval"]}, HOME))
+
+    def params(name):
+        return multi_scale_network.Params.model_validate(plan.variants[name].params)
+
+    default = multi_scale_network.Params()
+    for name, outputs in {"multi_scale": 7, "u_net": 0, "u_net_slow": 0, "u_net_fast": 0}.items():
+        chosen = params(name)
+        assert (chosen.widths, chosen.outer_kernel, chosen.cells) == (default.widths, 31, "plain")
+        assert (chosen.side_outputs, chosen.normalisation) == (outputs, "none")
+    for kind in ("batch", "group", "none"):
+        chosen = params(f"wave_{kind}")
+        assert (chosen.normalisation, chosen.side_outputs, chosen.cells) == (kind, 3, "bottleneck")
+    rates = {
+        phase.learning_rate for name in ("u_net", "u_net_slow", "u_net_fast") for phase in params(name).training.phases
+    }
+    assert rates == {3e-4, 1e-3, 3e-3}
+
+
+def test_convergence_is_compared_by_steps_and_seconds_in_three_repetitions():
+    plan = Plan(load({"scale": "paper", "studies": ["phase_retrieval"]}, HOME))
+    figure = plan.figures["phase_convergence"]
+    assert figure.variants == ["multi_scale", "u_net_slow", "u_net", "u_net_fast"]
+    assert figure.params["against"] == ["step", "seconds"]
+    for variant in figure.variants:
+        assert plan.runs["phase_gradient", variant][0].repetitions == 3
+    assert plan.problems["phase_gradient"].noise.params == {"deviation": 0.01}
+    assert all(plan.datasets[name].splits["test"] == 16 for name in ("phase_photographs", "phase_cells"))

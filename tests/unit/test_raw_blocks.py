@@ -126,7 +126,7 @@ SUMS_AND_LARGEST = {
 
 
 def elemental_maps():
-    study = load({"scale": "paper", "studies": ["stem_denoising"]}, HOME, HOME / "config.yaml")
+    study = load({"scale": "paper", "studies": ["stem_denoising"]}, HOME, [HOME / "config.yaml"])
     return study.part("datasets")["stem_maps"]
 
 

@@ -13,6 +13,7 @@ from reconbench.datasets.splits import (
     members,
     name_of,
     number_of_images,
+    own_files,
     skimage_folder,
 )
 from reconbench.errors import UserError
@@ -87,6 +88,26 @@ def test_a_folder_is_listed_without_hidden_and_other_files(tmp_path):
     definition = folder_of(tmp_path, *files) | {"splits": {"train": 1, "test": ["x", "c"]}}
     assert image_files(tmp_path) == ["a/x.tif", "b.PNG", "c.npy"]
     assert [number_of_images(definition, split) for split in ("train", "validation", "test")] == [1, 0, 2]
+
+
+def test_estimates_beside_images_are_none_of_them(tmp_path):
+    folder_of(tmp_path, "a.tif", "a_restored.ome.tif", "b_restored.tif")
+    assert image_files(tmp_path) == ["a.tif", "b_restored.tif"]
+
+
+def test_own_files_are_those_that_images_come_from(tmp_path):
+    plain = folder_of(tmp_path, "a.tif", "b/c.png", "film.mp4", "reference.png", "waves.zip", "notes.txt")
+    assert [str(file.relative_to(tmp_path)) for file in own_files(plain)] == ["a.tif", "b/c.png", "reference.png"]
+    for definition, expected in (
+        ({"film": {"file": "film.mp4"}}, ["film.mp4"]),
+        ({"raw": {"file": "notes.txt", "images": {"x": 0}}}, ["notes.txt"]),
+        ({"field": {"archive": "waves.zip"}}, ["waves.zip"]),
+        ({"series": {"planes": {"a.tif": 0.0, "no.tif": 1.0}, "reference": "b/c.png"}}, ["a.tif", "b/c.png"]),
+        ({"files": "b/{name}.png"}, ["b/c.png"]),
+    ):
+        assert own_files({**plain, **definition}) == [tmp_path / file for file in expected]
+    assert own_files({"source": "folder", "path": "not/there"}) == []
+    assert own_files({"source": "skimage"}) == own_files({"source": "registry", "name": "ssi_benchmark_2d"}) == []
 
 
 def test_of_an_absent_folder_nothing_is_known_and_that_is_no_fault():

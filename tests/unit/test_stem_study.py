@@ -13,7 +13,7 @@ PGURE_SVT = {1: "every one of them", 2: "every second of them", 4: "every fourth
 
 
 def study(scale, name="stem_denoising"):
-    benchmark = load({"scale": scale, "studies": [name]}, HOME, HOME / "config.yaml")
+    benchmark = load({"scale": scale, "studies": [name]}, HOME, [HOME / "config.yaml"])
     return next(loaded.study for loaded in benchmark.studies if loaded.name == name)
 
 

@@ -1,4 +1,5 @@
 import csv
+import dataclasses
 import io
 import math
 
@@ -168,6 +169,13 @@ def test_tex_escapes_and_balances(made):
     assert "MSE" not in text and "±" not in text and "Δ" not in text
     assert text.count("\\begin{") == text.count("\\end{")
     assert text.count("{") - text.count("\\{") == text.count("}") - text.count("\\}")
+
+
+def test_names_between_backticks_stand_out_in_every_format(made):
+    named = dataclasses.replace(made, notes=[*made.notes, "Say `a_b: &1` in it."])
+    assert "Say `a_b: &1` in it." in FORMATS["md"](named)
+    assert "Say <code>a_b: &amp;1</code> in it." in FORMATS["html"](named)
+    assert r"Say \texttt{a\_b: \&1} in it." in FORMATS["tex"](named)
 
 
 def test_html_is_an_ascii_fragment(made):

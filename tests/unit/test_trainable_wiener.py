@@ -127,7 +127,7 @@ def test_kernels_and_patches_must_have_as_many_axes():
 @pytest.mark.parametrize("scale", ["small", "paper"])
 def test_every_microscope_of_the_training_has_a_validation_and_a_test_image(scale):
     """They take turns, so that fewer images than microscopes leave some out of tuning and of the mean."""
-    benchmark = load({"scale": scale, "studies": ["trainable_wiener"]}, HOME, HOME / "config.yaml")
+    benchmark = load({"scale": scale, "studies": ["trainable_wiener"]}, HOME, [HOME / "config.yaml"])
     problems, datasets = benchmark.part("problems"), benchmark.part("datasets")
     for name in ("wiener_3d_1_percent", "wiener_3d_3_percent", "wiener_2d_1_percent", "wiener_2d_3_percent"):
         splits = datasets[problems[name].dataset].splits

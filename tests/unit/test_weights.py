@@ -101,6 +101,7 @@ def test_another_method_is_one_sentence(written):
 def test_loaded_networks_compute_the_same_and_are_in_evaluation_mode(written):
     networks = load_networks(DNCNN, PROBLEM, params(), written, "cpu")
     assert not networks.training
+    assert not any(parameter.requires_grad for parameter in networks.parameters())
     image = np.random.default_rng(0).random((20, 30), dtype=np.float32)
     again = load_networks(DNCNN, PROBLEM, params(), written, "cpu")
     ours, theirs = (DNCNN.restore(image, PROBLEM, params(), "cpu", each) for each in (networks, again))

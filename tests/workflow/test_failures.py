@@ -41,6 +41,7 @@ BODIES = {
     "hungry": "raise MemoryError",
     "fine": "pass",
     "elsewhere": 'raise NotApplicableError("it needs two planes")',
+    "cropped": "return measurement[1:]",
 }
 TUNED, TUNED_ELSEWHERE = "raises_tuned", "elsewhere_tuned"
 ROWS = [*BODIES, TUNED, TUNED_ELSEWHERE]
@@ -103,6 +104,7 @@ def test_failures_are_rows_and_can_be_retried(checkout, project):
     assert found["slow"]["status"].startswith("out of time")
     assert found["hungry"]["status"] == "out of memory"
     assert found["fine"]["status"] == "ok"
+    assert "'cropped' gave an estimate of shape (31, 32) for image" in found["cropped"]["status"]
     assert found[TUNED]["status"] == "not tuned: raised: ValueError: the middle is missing"
     assert found["elsewhere"]["status"] == found[TUNED_ELSEWHERE]["status"] == "not applicable"
     assert [name for name in BODIES if found[name]["mse_mean"]] == ["fine"]
@@ -121,7 +123,9 @@ def test_failures_are_rows_and_can_be_retried(checkout, project):
     retry += [str(checkout.folder / "Snakefile"), "--cores", "2", *CONFIG, "on_error=record"]
     said = subprocess.run(retry, cwd=project, capture_output=True, text=True, check=True).stdout
     again = said.split("again:")[1].split("Config file")[0]
-    assert [name for name in BODIES if f"/{name}/" in again] == ["killed", "slow", "hungry"]
+    assert [name for name in BODIES if f"/{name}/" in again] == ["killed", "slow", "hungry", "cropped"]
+    said = subprocess.run([*retry, "scale=small"], cwd=project, capture_output=True, text=True, check=True).stdout
+    assert said.startswith("nothing to retry: no run.json of what is configured tells of a failure")
 
 
 def test_what_does_not_apply_stops_nothing(checkout, project):

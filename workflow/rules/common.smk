@@ -14,8 +14,12 @@ from reconbench.errors import UserError
 from reconbench.plan import Plan
 from reconbench.specs import Specs
 
+# The shipped file comes first, whatever is laid over it.
+SHIPPED = HOME / "config.yaml"
+CONFIG_FILES = sorted(map(Path, workflow.configfiles), key=lambda file: file != SHIPPED)
+
 try:
-    PLAN = Plan(load(config, HOME, HOME / "config.yaml"))
+    PLAN = Plan(load(config, HOME, CONFIG_FILES))
 except UserError as error:
     raise WorkflowError(str(error)) from None
 SPECS = Specs(PLAN, HOME)
@@ -106,6 +110,10 @@ def get_downloads(wildcards):
 
 def get_downloaded_files(wildcards):
     return PLAN.downloads(wildcards.dataset, "files")
+
+
+def get_own_files(wildcards):
+    return PLAN.own_files(wildcards.dataset)
 
 
 def get_prepare_spec(wildcards):

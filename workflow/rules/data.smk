@@ -23,6 +23,8 @@ rule prepare:
     input:
         downloads=get_downloads,
         files=ancient(get_downloaded_files),
+        # Of a folder that somebody brings, so that what is changed, added or taken away there counts.
+        own=get_own_files,
     output:
         index="results/{scale}/data/{dataset}/{split}/index.csv",
         images=directory("results/{scale}/data/{dataset}/{split}/images"),

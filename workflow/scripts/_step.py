@@ -46,6 +46,8 @@ class Step:
 
     def input(self, name: str) -> Path:
         """Return the one input of a name."""
+        if len(self.inputs[name]) != 1:
+            raise UserError(f"this step reads one file of the name '{name}': give `--input {name} PATH`")
         return self.inputs[name][0]
 
     def write_run(self, **facts: Any) -> None:

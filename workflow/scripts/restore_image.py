@@ -13,6 +13,7 @@ from typing import Any
 
 import _step  # noqa: F401 (makes the package importable)
 
+from reconbench.datasets.splits import ESTIMATE
 from reconbench.devices import lease
 from reconbench.errors import UserError
 
@@ -20,7 +21,7 @@ from reconbench.errors import UserError
 def main() -> None:
     """Restore the image that the command line names."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("image", type=Path, help="a TIFF, PNG, JPEG or NumPy file")
+    parser.add_argument("image", type=Path, help="a TIFF, PNG, JPEG or NumPy file; of colours the brightness is taken")
     parser.add_argument("--method", help="name of the method; by default that of the weights")
     parser.add_argument("--weights", type=Path, help="weights.pt of a trained method")
     parser.add_argument("--params", type=_json, help="parameters of the method, as JSON")
@@ -31,12 +32,14 @@ def main() -> None:
         default="min_max",
         help="scale the image to [0, 1] first and the estimate back (default), or leave the values alone",
     )
-    parser.add_argument("--output", type=Path, help="by default <image>_restored.ome.tif beside the image")
+    parser.add_argument("--output", type=Path, help="by default a new file <image>_restored.ome.tif beside the image")
     parser.add_argument("--method-folder", action="append", default=[], help="a folder with methods of your own")
     parser.add_argument("--gpu", type=int, default=0, help="GPUs to lease; 0 computes on the CPU")
     parser.add_argument("--threads", type=int, default=1, help="threads to compute with")
     given = parser.parse_args()
-    output = given.output or given.image.with_name(f"{given.image.name.split('.')[0]}_restored.ome.tif")
+    output = given.output or given.image.with_name(f"{given.image.stem.removesuffix('.ome')}{ESTIMATE}")
+    if given.output is None and output.exists():
+        sys.exit(f"error: {output} is there already; say where to write with --output, which may be the same file")
     try:
         with lease(given.gpu, given.threads) as device:
             restore_image(given, output, device)

@@ -8,7 +8,7 @@ from typing import Any
 
 from reconbench import catalogue
 from reconbench.config.models import Configuration, Study, Variant
-from reconbench.config.sources import Source
+from reconbench.config.sources import Placed
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class LoadedStudy:
 
     name: str
     study: Study
-    source: Source
+    source: Placed
     folder: Path
 
 

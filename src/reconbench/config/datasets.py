@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, NonNegativeInt
 
 from reconbench.config.sections import Name, OptionalText, Range, Section, Size, Texts
 
@@ -83,7 +83,7 @@ class Dataset(Section):
     """The registry's dataset or the simulator."""
     path: OptionalText = None
     """The folder with TIFF, PNG, JPEG or NumPy files, against the working directory."""
-    splits: dict[Literal["train", "validation", "test"], int | Texts]
+    splits: dict[Literal["train", "validation", "test"], NonNegativeInt | Texts]
     """For each split a number of images, or names and patterns of files; of a film, ranges of seconds such as `2-11.5`.
     A source stands in one split only."""
     validation: Name | None = None

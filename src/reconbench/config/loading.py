@@ -1,6 +1,6 @@
 """From config.yaml and the studies to one checked benchmark; every fault in one message."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,12 +11,12 @@ from reconbench.config.benchmark import Benchmark, LoadedStudy
 from reconbench.config.checks import check
 from reconbench.config.messages import faults, nearest
 from reconbench.config.models import Configuration, Run, Study, StudyFile
-from reconbench.config.sources import Source, merged
+from reconbench.config.sources import Layers, Placed, Source, merged
 from reconbench.config.tables_and_figures import Figure, Table, TableSection
 from reconbench.errors import ConfigurationError
 
 
-def load(raw: Mapping[str, Any], home: Path, config_file: Path | None = None) -> Benchmark:
+def load(raw: Mapping[str, Any], home: Path, files: Sequence[Path] = ()) -> Benchmark:
     """Read and check a configuration with the studies it names.
 
     Parameters
@@ -25,8 +25,8 @@ def load(raw: Mapping[str, Any], home: Path, config_file: Path | None = None) ->
         The configuration as Snakemake holds it: config.yaml with the command line over it.
     home : Path
         The checkout, which holds ``workflow/studies``.
-    config_file : Path, optional
-        Where `raw` was read from, so that a fault can name its line.
+    files : sequence of Path, optional
+        Where `raw` was read from, each laid over those before it, so that a fault can name its file and line.
 
     Returns
     -------
@@ -38,7 +38,8 @@ def load(raw: Mapping[str, Any], home: Path, config_file: Path | None = None) ->
         All faults in one message: place, what was expected, the nearest valid name.
     """
     found: list[str] = []
-    source = Source(config_file, "config.yaml", dict(raw))
+    shipped = home / "config.yaml"
+    source = Layers({file.name if file == shipped else str(file): file for file in files}, dict(raw))
     found += source.duplicates
     configuration = _validated(Configuration, source, found)
     if configuration is None:
@@ -54,7 +55,7 @@ def load(raw: Mapping[str, Any], home: Path, config_file: Path | None = None) ->
     return benchmark
 
 
-def _own_study(configuration: Configuration, source: Source) -> LoadedStudy:
+def _own_study(configuration: Configuration, source: Layers) -> LoadedStudy:
     own = Study(**{key: getattr(configuration, key) for key in Study.model_fields})
     return LoadedStudy("config.yaml", own, source, Path())
 
@@ -136,7 +137,7 @@ def _without(benchmark: Benchmark, methods: set[str]) -> Benchmark:
     return replace(benchmark, studies=studies)
 
 
-def _validated(model: type, source: Source, found: list[str], data: Any = None, scale: str | None = None) -> Any:
+def _validated(model: type, source: Placed, found: list[str], data: Any = None, scale: str | None = None) -> Any:
     try:
         return model.model_validate(source.data if data is None else data)
     except ValidationError as error:

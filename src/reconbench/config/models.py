@@ -62,7 +62,7 @@ class Tuning(Section):
 
     metric: Name = "mse"
     """The metric that decides."""
-    grid: dict[str, list[Any]] = Field(default_factory=dict)
+    grid: dict[str, Annotated[list[Any], Field(min_length=1)]] = Field(default_factory=dict)
     """Values to try for each parameter, every combination; by default the method's own grid."""
 
 

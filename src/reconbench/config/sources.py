@@ -1,6 +1,6 @@
 """YAML files read so that a fault can be placed: file, line and key."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,22 +20,16 @@ class Source:
 
     Parameters
     ----------
-    path : Path or None
-        The file; None for data that came from no file.
+    path : Path
     shown : str
         How messages name it.
-    data : dict, optional
-        Data that override the file's, for instance from the command line.
     """
 
-    def __init__(self, path: Path | None, shown: str, data: dict[str, Any] | None = None):
+    def __init__(self, path: Path, shown: str):
         self.shown = shown
         self.lines: dict[Location, int] = {}
         self.duplicates: list[str] = []
-        read: Any = {}
-        if path is not None and path.is_file():
-            read = self._read(path)
-        self.data: dict[str, Any] = read if data is None else data
+        self.data: dict[str, Any] = self._read(path)
 
     def _read(self, path: Path) -> Any:
         loader = LOADER(path.read_text(encoding="utf-8"))
@@ -63,11 +57,60 @@ class Source:
     def place(self, location: Location, scale: str | None = None) -> str:
         """Return file, line and key of a location, in the overrides of a scale if it is said there."""
         key = ".".join(map(str, location))
-        starts = ((), ("scales", scale)) if scale is None else (("scales", scale), ())
-        # The nearest enclosing key that the file has; what the scale overrides stands first.
-        enclosing = [(*start, *location[:end]) for end in range(len(location), 0, -1) for start in starts]
-        line = next((self.lines[place] for place in enclosing if place in self.lines), None)
+        _, line = self.nearest(location, scale)
         return f"{self.shown}, {key}" if line is None else f"{self.shown}, line {line}, {key}"
+
+    def nearest(self, location: Location, scale: str | None = None) -> tuple[int, int | None]:
+        """Return how much of a location the file has, as a number of keys, and the line of the last of these."""
+        starts = ((), ("scales", scale)) if scale is None else (("scales", scale), ())
+        for end in range(len(location), 0, -1):
+            for start in starts:
+                if (*start, *location[:end]) in self.lines:
+                    return end, self.lines[*start, *location[:end]]
+        return 0, None
+
+
+class Layers:
+    """The files of a configuration, each laid over those before it, and the command line over all of them.
+
+    Parameters
+    ----------
+    paths : mapping of str to Path
+        How messages name a file, and the file.
+    data : dict
+        What they make together.
+    """
+
+    shown = "the configuration"
+
+    def __init__(self, paths: Mapping[str, Path], data: dict[str, Any]):
+        self.sources = [Source(path, shown) for shown, path in paths.items()]
+        self.duplicates = [sentence for source in self.sources for sentence in source.duplicates]
+        self.data = data
+
+    def place(self, location: Location, scale: str | None = None) -> str:
+        """Return file, line and key of a location, in the last file that has most of it."""
+        # The first of equals is taken.
+        source = max(reversed(self.sources), key=lambda source: source.nearest(location)[0], default=None)
+        depth, line = source.nearest(location) if source else (0, None)
+        said, used = (_within(data, location[:depth]) for data in (source.data, self.data)) if source else (None, None)
+        # Maps are merged; any other value that the file does not say is the command line's.
+        if line is None or (said != used and not isinstance(used, dict)):
+            return f"{self.shown}, {'.'.join(map(str, location))}"
+        return source.place(location)
+
+
+Placed = Source | Layers
+
+
+def _within(data: Any, location: Location) -> Any:
+    """Return what lies at a location, None where there is nothing or no more maps or lists."""
+    for key in location:
+        try:
+            data = data[key]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return data
 
 
 def _walk(node: yaml.Node | None, location: Location) -> Iterator[tuple[Location, int]]:

@@ -14,6 +14,8 @@ from reconbench.errors import UserError
 
 SPLITS = ("train", "validation", "test")
 SUFFIXES = (".jpeg", ".jpg", ".npy", ".png", ".tif", ".tiff")
+# How the names of files end that restore_image.py writes beside an image.
+ESTIMATE = "_restored.ome.tif"
 
 
 def members(definition: dict, candidates: list[str]) -> dict[str, list[str]]:
@@ -97,6 +99,30 @@ def _image_files_of(definition: dict) -> list[str] | None:
     return image_files(folder) if folder.is_dir() else None
 
 
+def own_files(definition: dict) -> list[Path]:
+    """List the files of a folder that the images of a dataset come from, as far as they are there.
+
+    Parameters
+    ----------
+    definition : dict
+        Of a dataset, of any source.
+
+    Returns
+    -------
+    list of Path
+        None of them for another source than a folder: those of the registry have checksums.
+    """
+    if definition["source"] != "folder":
+        return []
+    series = definition.get("series") or {}
+    named = [*series.get("planes", ()), series.get("reference")]
+    for kind, key in (("field", "archive"), ("raw", "file"), ("film", "file")):
+        named.append((definition.get(kind) or {}).get(key))
+    files = [file for file in named if file] or candidates(definition) or []
+    folder = Path(definition["path"])
+    return [folder / file for file in files if (folder / file).is_file()]
+
+
 def number_of_images(definition: dict, split: str) -> int | None:
     """Return how many images a split will have, None if that cannot be known because a folder is absent.
 
@@ -165,12 +191,14 @@ def name_of(file: str, form: str | None = None) -> str:
 
 
 def image_files(folder: Path) -> list[str]:
-    """List the image files below a folder, hidden ones aside, as sorted paths inside it."""
+    """List the image files below a folder, as sorted paths inside it; hidden files and estimates are none."""
     files = (path.relative_to(folder) for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
     return sorted(
         file.as_posix()
         for file in files
-        if (folder / file).is_file() and not any(part.startswith(".") for part in file.parts)
+        if (folder / file).is_file()
+        and not any(part.startswith(".") for part in file.parts)
+        and not file.name.endswith(ESTIMATE)
     )
 
 

@@ -1,6 +1,7 @@
 """A table as an HTML fragment."""
 
 import html
+import re
 from collections.abc import Iterator
 
 from reconbench.results.cells import HEADS, Shown, cells, layout, width
@@ -99,4 +100,9 @@ def _html_cell(cell: Shown) -> str:
 
 
 def _html_list(notes: list[str]) -> str:
-    return f"<ul>{''.join(f'<li>{html.escape(note)}</li>' for note in notes)}</ul>" if notes else ""
+    return f"<ul>{''.join(f'<li>{_html_note(note)}</li>' for note in notes)}</ul>" if notes else ""
+
+
+def _html_note(note: str) -> str:
+    """Return a note, in which names stand between backticks."""
+    return re.sub("`([^`]+)`", r"<code>\1</code>", html.escape(note))

@@ -1,5 +1,6 @@
 """A table as LaTeX."""
 
+import re
 from collections.abc import Iterator
 
 from reconbench.results.cells import HEADS, Shown, cells, layout, width
@@ -93,7 +94,12 @@ def _latex_cell(cell: Shown) -> str:
 
 
 def _latex_notes(notes: list[str]) -> list[str]:
-    return [rf"\par\smallskip{{\footnotesize\raggedright {' '.join(map(_latex, notes))}\par}}"] if notes else []
+    return [rf"\par\smallskip{{\footnotesize\raggedright {' '.join(map(_latex_note, notes))}\par}}"] if notes else []
+
+
+def _latex_note(note: str) -> str:
+    """Return a note, in which names stand between backticks."""
+    return re.sub("`([^`]+)`", r"\\texttt{\1}", _latex(note))
 
 
 def _latex(text: str) -> str:

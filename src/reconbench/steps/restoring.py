@@ -21,6 +21,8 @@ WARM_UP_PIXELS = 64
 # What no piece can be taken of: a field of waves must be large enough for its distance, and a wall's matrix and the
 # networks beside it take images of one size.
 WHOLE_IMAGE_KINDS = ("phase_retrieval", "plane_prediction", "diffuse_imaging")
+# What is measured as large as it is.
+SAME_SHAPE_KINDS = ("denoising", "deconvolution")
 Spec = Mapping[str, Any]
 
 
@@ -105,12 +107,17 @@ class Restorer:
         return self._restored(measurement, problem, record.name)
 
     def _restored(self, measurement: np.ndarray, problem: Problem, image: str) -> np.ndarray:
-        estimate = self.method.restore(measurement, problem, self.params, self.device, *self.trained)
         name = self.method.METHOD.name
+        estimate = self.method.restore(measurement, problem, self.params, self.device, *self.trained)
         if not isinstance(estimate, np.ndarray) or estimate.dtype != np.float32:
             raise UserError(f"method '{name}' gave {_kind_of(estimate)} for image '{image}', not a float32 array")
         if not np.isfinite(estimate).all():
             raise UserError(f"method '{name}' gave values that are not finite for image '{image}'")
+        if self.spec["kind"] in SAME_SHAPE_KINDS and estimate.shape != measurement.shape:
+            raise UserError(
+                f"method '{name}' gave an estimate of shape {estimate.shape} for image '{image}', whose shape is "
+                f"{measurement.shape}"
+            )
         return estimate
 
 

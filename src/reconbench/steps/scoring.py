@@ -87,7 +87,10 @@ def score(
         raise UserError(f"the estimate of image '{truth.name}' has shape {image.shape}, and its truth {goal.shape}")
     for name, params in metrics.items():
         module = catalogue.get_metric(name)
-        line[name] = evaluate(module, module.Params.model_validate(dict(params)), image, goal, seen)
+        try:
+            line[name] = evaluate(module, module.Params.model_validate(dict(params)), image, goal, seen)
+        except UserError as error:
+            raise UserError(f"metric '{name}' of image '{truth.name}': {error}") from error
     if errors is not None:
         errors.add(image, goal)
     line["seconds"] = None if estimate is None else estimate.number("seconds")

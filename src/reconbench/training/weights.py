@@ -129,4 +129,5 @@ def load_networks(method: ModuleType, problem: Problem, params: Parameters, path
         raise UserError(f"the weights {path} are those of method '{weights.about['method']}', not of '{name}'")
     networks = build_networks(method, problem, params)
     load_into(networks, weights.state, path)
-    return networks.to(device).eval()
+    # A method that applies them need not say that nothing is learned.
+    return networks.to(device).eval().requires_grad_(False)

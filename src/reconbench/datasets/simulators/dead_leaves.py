@@ -5,9 +5,9 @@ This is the dead leaves model of G. Matheron (1968), with radii drawn from r^-3:
 edges, a spectrum that falls as a power, and no scale of its own. The scenes are drawings and show nothing. They stand
 where a network is to see more photographs than there are.
 
-Leaves are drawn from the front to the back, each only where none is before it, until the field is full: so a scene is
-an exact draw of the model (W. S. Kendall and E. Thonnes, "Perfect simulation in stochastic geometry", Pattern
-Recognition 32, 1569 (1999)).
+Leaves are drawn from the front to the back, each only where none is before it, until the field is full: so a scene in
+focus is an exact draw of the model, but for the last thousandth of the field (W. S. Kendall and E. Thonnes, "Perfect
+simulation in stochastic geometry", Pattern Recognition 32, 1569 (1999)).
 """
 
 import math
@@ -27,7 +27,7 @@ LOBES = (2, 3, 4, 5)  # waves along an outline
 WAVY = 8.0  # pixels: radius of the smallest leaves whose outline is wavy
 EDGE = 1.0  # pixels: width of an edge in focus, which stands for the area of a pixel
 TEXTURES = ((0.02, 1.0), (0.1, 2.0), (0.4, 2.5))  # clumps relative to the image, and how fast their power falls
-CONTRAST = 0.4  # standard deviation of the light over a scene, where all leaves around are alike
+CONTRAST = 0.4  # standard deviation of the light over many scenes, where leaves have no brightness of their own
 
 
 class Params(Parameters):
@@ -50,7 +50,7 @@ class Params(Parameters):
     shading: float = Field(0.2, ge=0, le=2)
     """Standard deviation of the change of brightness from the middle of a leaf to its edge."""
     texture: float = Field(0.06, ge=0, le=1)
-    """Mean standard deviation of the texture on a leaf."""
+    """Mean standard deviation of the textures, of which leaves show pieces. Of coarse ones small pieces vary less."""
     striped: float = Field(0.1, ge=0, le=1)
     """Share of leaves with stripes."""
     out_of_focus: float = Field(0.3, ge=0, le=1)

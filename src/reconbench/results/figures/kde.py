@@ -1,7 +1,7 @@
 """How a metric is spread over the images: Gaussian kernel density estimates, one panel a problem and metric."""
 
 import textwrap
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -110,6 +110,7 @@ def draw(spec: Mapping[str, Any], data: "FigureData") -> tuple[Any, list[dict[st
         axes.set_ylabel("" if number % columns else "density, highest = 1")
     _draw_legend(figure, {titles[variant]: styles[variant] for variant in drawn}, below / height)
     figure.text(0.01, 0.06 / height, "\n".join(footer), color=style.MUTED, fontsize=7.5)
+    _settle(figure)
     return figure, [line for panel in panels for line in panel.lines(titles)]
 
 
@@ -174,6 +175,14 @@ def _limits(values: Mapping[str, Sequence[float]], controls: Collection[str], be
     return float(start), float(high + margin)
 
 
+def _settle(figure: Any) -> None:
+    """Lay the panels out, and keep what came out but for the last digits, which differ from call to call."""
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    for axes in figure.axes:
+        axes.set_position(np.round(axes.get_position().bounds, 6))
+
+
 def _draw_panel(axes: Any, panel: _Panel, styles: Mapping[str, tuple[str, tuple]]) -> None:
     import pandas
     import seaborn
@@ -221,11 +230,26 @@ def _footer(spec: Mapping[str, Any], panels: Sequence[_Panel], titles: Mapping[s
     counts = sorted({len(panel.values[variant]) for panel in panels for variant in panel.curves}) or [0]
     number = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
     sentence = f"n = {number} images a curve, scale {spec['scale']}. Tails may go on beyond the axes."
-    without = []
-    for variant, title in titles.items():
-        count = sum(variant not in panel.curves for panel in panels)
-        if count:
-            without.append(title if count == len(panels) else f"{title} (in {count} of {len(panels)} panels)")
+    beyond = _in_panels(panels, titles, lambda panel, variant: variant in panel.curves and _is_beyond(panel, variant))
+    if beyond:
+        sentence += f" All images beyond the axes: {', '.join(beyond)}."
+    without = _in_panels(panels, titles, lambda panel, variant: variant not in panel.curves)
     if without:
         sentence += f" No curve, because it failed or all values are the same: {', '.join(without)}."
     return sentence
+
+
+def _is_beyond(panel: _Panel, variant: str) -> bool:
+    """Say whether no value of a method lies between the ends of a panel's axis."""
+    values = np.asarray(panel.values[variant])
+    return not ((values >= panel.places[0]) & (values <= panel.places[-1])).any()
+
+
+def _in_panels(panels: Sequence[_Panel], titles: Mapping[str, str], holds: Callable[[_Panel, str], bool]) -> list[str]:
+    """Return the methods of which something holds, and in how many of the panels where it is not all."""
+    found = []
+    for variant, title in titles.items():
+        count = sum(holds(panel, variant) for panel in panels)
+        if count:
+            found.append(title if count == len(panels) else f"{title} (in {count} of {len(panels)} panels)")
+    return found

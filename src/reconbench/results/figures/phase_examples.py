@@ -103,7 +103,7 @@ def draw(spec: Mapping[str, Any], data: "FigureData") -> tuple[Any, list[dict[st
                 lines += _lines(shown, columns[-1], variant, _errors(data, shown, variant, params))
     footer = "Prediction and truth have one grey scale, from the truth's smallest to its largest value."
     if params.less_median:
-        footer += " Predictions are shown less the median of their difference from the truth."
+        footer += " Phases are shown less the median of their difference from the truth."
     if params.errors:
         footer += (
             " Errors: prediction less truth, from black at minus a quarter of the truth's range to white at plus that."
