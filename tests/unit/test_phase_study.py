@@ -172,21 +172,25 @@ INSTRUMENTS = {
 }
 
 
+@pytest.fixture(scope="module")
+def as_in_the_papers():
+    return Plan(load({"scale": "paper", "studies": ["phase_retrieval"]}, HOME))
+
+
 @pytest.mark.parametrize("problem", INSTRUMENTS)
-def test_instruments_are_those_of_the_papers(problem):
-    reference = Plan(load({"scale": "paper", "studies": ["phase_retrieval"]}, HOME)).problems[problem].forward
+def test_instruments_are_those_of_the_papers(problem, as_in_the_papers):
+    reference = as_in_the_papers.problems[problem].forward
     module = catalogue.get_forward_model(reference.name)
     params = module.Params.model_validate(reference.params)
     for key, value in INSTRUMENTS[problem].items():
         assert getattr(params, key) == (value if isinstance(value, str) else pytest.approx(value)), key
 
 
-def test_what_the_networks_of_the_papers_are():
+def test_what_the_networks_of_the_papers_are(as_in_the_papers):
     """Seven side outputs for phases, and three, of bottleneck cells, for amplitude and phase."""
-    plan = Plan(load({"scale": "paper", "studies": ["phase_retrieval"]}, HOME))
 
     def params(name):
-        return multi_scale_network.Params.model_validate(plan.variants[name].params)
+        return multi_scale_network.Params.model_validate(as_in_the_papers.variants[name].params)
 
     default = multi_scale_network.Params()
     for name, outputs in {"multi_scale": 7, "u_net": 0, "u_net_slow": 0, "u_net_fast": 0}.items():
@@ -202,12 +206,11 @@ def test_what_the_networks_of_the_papers_are():
     assert rates == {3e-4, 1e-3, 3e-3}
 
 
-def test_convergence_is_compared_by_steps_and_seconds_in_three_repetitions():
-    plan = Plan(load({"scale": "paper", "studies": ["phase_retrieval"]}, HOME))
-    figure = plan.figures["phase_convergence"]
+def test_convergence_is_compared_by_steps_and_seconds_in_three_repetitions(as_in_the_papers):
+    figure = as_in_the_papers.figures["phase_convergence"]
     assert figure.variants == ["multi_scale", "u_net_slow", "u_net", "u_net_fast"]
     assert figure.params["against"] == ["step", "seconds"]
     for variant in figure.variants:
-        assert plan.runs["phase_gradient", variant][0].repetitions == 3
-    assert plan.problems["phase_gradient"].noise.params == {"deviation": 0.01}
-    assert all(plan.datasets[name].splits["test"] == 16 for name in ("phase_photographs", "phase_cells"))
+        assert as_in_the_papers.runs["phase_gradient", variant][0].repetitions == 3
+    assert as_in_the_papers.problems["phase_gradient"].noise.params == {"deviation": 0.01}
+    assert all(as_in_the_papers.datasets[name].splits["test"] == 16 for name in ("phase_photographs", "phase_cells"))

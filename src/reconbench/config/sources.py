@@ -90,14 +90,17 @@ class Layers:
 
     def place(self, location: Location, scale: str | None = None) -> str:
         """Return file, line and key of a location, in the last file that has most of it."""
-        # The first of equals is taken.
+        # Of equals `max` takes the first, and so the last file.
         source = max(reversed(self.sources), key=lambda source: source.nearest(location)[0], default=None)
-        depth, line = source.nearest(location) if source else (0, None)
-        said, used = (_within(data, location[:depth]) for data in (source.data, self.data)) if source else (None, None)
-        # Maps are merged; any other value that the file does not say is the command line's.
-        if line is None or (said != used and not isinstance(used, dict)):
+        if source is None or not self._says(source, location):
             return f"{self.shown}, {'.'.join(map(str, location))}"
         return source.place(location)
+
+    def _says(self, source: Source, location: Location) -> bool:
+        """Say whether a file has a location, or what is around it, and with the value in use: maps are merged."""
+        depth, line = source.nearest(location)
+        said, used = (_within(data, location[:depth]) for data in (source.data, self.data))
+        return line is not None and (said == used or isinstance(used, dict))
 
 
 Placed = Source | Layers

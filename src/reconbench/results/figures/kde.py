@@ -127,7 +127,8 @@ def densities(values: Mapping[str, Sequence[float]], places: np.ndarray) -> dict
     from scipy.stats import gaussian_kde
 
     curves = {name: gaussian_kde(found, bw_method="scott")(places) for name, found in values.items()}
-    highest = max((curve.max() for curve in curves.values()), default=1.0)
+    # Where all lies beyond the places, nothing is to be scaled.
+    highest = max((curve.max() for curve in curves.values()), default=1.0) or 1.0
     return {name: curve / highest for name, curve in curves.items()}
 
 
