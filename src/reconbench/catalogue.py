@@ -208,7 +208,17 @@ def _check(part: _Part, module: ModuleType, file: Path) -> None:
             raise UserError(f"the {part.noun} {file} lacks the function {function}")
     if part.record:
         _check_record(part, module, file)
-    if getattr(getattr(module, part.record or "", None), "trained_on", None):
+
+
+def _check_record(part: _Part, module: ModuleType, file: Path) -> None:
+    record = getattr(module, part.record, None)
+    if not isinstance(record, part.record_type):
+        raise UserError(f"the {part.noun} {file} lacks the record {part.record}, a {part.record_type.__name__}")
+    if record.name != file.stem:
+        raise UserError(
+            f"the {part.noun} {file} calls itself {record.name!r} in {part.record}; it must be {file.stem!r}"
+        )
+    if getattr(record, "trained_on", None):
         _check_trained(module, file)
 
 
@@ -220,14 +230,4 @@ def _check_trained(module: ModuleType, file: Path) -> None:
         raise UserError(
             f"the method {file} is trained, and its Params lack the field `training`, of a class derived from "
             "reconbench.training.settings.Training"
-        )
-
-
-def _check_record(part: _Part, module: ModuleType, file: Path) -> None:
-    record = getattr(module, part.record, None)
-    if not isinstance(record, part.record_type):
-        raise UserError(f"the {part.noun} {file} lacks the record {part.record}, a {part.record_type.__name__}")
-    if record.name != file.stem:
-        raise UserError(
-            f"the {part.noun} {file} calls itself {record.name!r} in {part.record}; it must be {file.stem!r}"
         )

@@ -136,8 +136,7 @@ def test_radii_are_those_of_leaves_that_may_reach_into_the_field():
 def test_leaves_lie_anywhere_from_where_they_reach_into_the_field():
     leaves = [leaf for n in range(40) for leaf in _draw_leaves(generator(0, "places", n), (64, 96), 3.0, Params())]
     for axis, length in enumerate((64, 96)):
-        # From -1 / 2 - reach to length - 1 / 2 + reach.
-        part = np.array([(leaf.centre[axis] + 0.5 + leaf.reach) / (length + 2 * leaf.reach) for leaf in leaves])
+        part = np.array([0.5 + leaf.centre[axis] / (length + 2 * leaf.reach) for leaf in leaves])
         assert 0 <= part.min() < 0.001
         assert 0.999 < part.max() <= 1
         assert part.mean() == pytest.approx(0.5, abs=4 * np.sqrt(1 / 12 / len(part)))

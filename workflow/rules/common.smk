@@ -14,12 +14,8 @@ from reconbench.errors import UserError
 from reconbench.plan import Plan
 from reconbench.specs import Specs
 
-# The shipped file comes first, whatever is laid over it.
-SHIPPED = HOME / "config.yaml"
-CONFIG_FILES = sorted(map(Path, workflow.configfiles), key=lambda file: file != SHIPPED)
-
 try:
-    PLAN = Plan(load(config, HOME, CONFIG_FILES))
+    PLAN = Plan(load(config, HOME, [Path(file) for file in workflow.configfiles]))
 except UserError as error:
     raise WorkflowError(str(error)) from None
 SPECS = Specs(PLAN, HOME)

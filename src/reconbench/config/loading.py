@@ -26,7 +26,8 @@ def load(raw: Mapping[str, Any], home: Path, files: Sequence[Path] = ()) -> Benc
     home : Path
         The checkout, which holds ``workflow/studies``.
     files : sequence of Path, optional
-        Where `raw` was read from, each laid over those before it, so that a fault can name its file and line.
+        Where `raw` was read from, so that a fault can name its file and line: each is laid over those before it, and
+        all over the checkout's own config.yaml.
 
     Returns
     -------
@@ -39,7 +40,8 @@ def load(raw: Mapping[str, Any], home: Path, files: Sequence[Path] = ()) -> Benc
     """
     found: list[str] = []
     shipped = home / "config.yaml"
-    source = Layers({file.name if file == shipped else str(file): file for file in files}, dict(raw))
+    layers = sorted(files, key=lambda file: file != shipped)
+    source = Layers({file.name if file == shipped else str(file): file for file in layers}, dict(raw))
     found += source.duplicates
     configuration = _validated(Configuration, source, found)
     if configuration is None:

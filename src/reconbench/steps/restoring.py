@@ -107,8 +107,8 @@ class Restorer:
         return self._restored(measurement, problem, record.name)
 
     def _restored(self, measurement: np.ndarray, problem: Problem, image: str) -> np.ndarray:
-        name = self.method.METHOD.name
         estimate = self.method.restore(measurement, problem, self.params, self.device, *self.trained)
+        name = self.method.METHOD.name
         if not isinstance(estimate, np.ndarray) or estimate.dtype != np.float32:
             raise UserError(f"method '{name}' gave {_kind_of(estimate)} for image '{image}', not a float32 array")
         if not np.isfinite(estimate).all():

@@ -17,6 +17,7 @@ import numpy as np
 from pydantic import Field
 
 from reconbench.contracts import Parameters
+from reconbench.datasets.simulators._places import around
 from reconbench.datasets.simulators._random_field import random_field
 from reconbench.errors import UserError
 
@@ -66,7 +67,7 @@ class Leaf:
     Attributes
     ----------
     centre : tuple of float
-        y and x in pixels, from the first pixel.
+        y and x in pixels, from the middle of the image.
     radius : float
         In pixels.
     angular : bool
@@ -153,7 +154,7 @@ def _draw_leaves(generator: np.random.Generator, size: tuple[int, int], edge: fl
     area = np.array(size) + edge
     radii = _draw_radii(generator, *area.tolist(), params.smallest, params.largest * max(size))
     beyond = REACH * radii[:, None]
-    centres = (area + 2 * beyond) * generator.random((AT_ONCE, 2)) - beyond - (edge + 1) / 2
+    centres = (area + 2 * beyond) * (generator.random((AT_ONCE, 2)) - 0.5)
     angular = generator.random(AT_ONCE) < params.angular
     return [Leaf(*leaf, edge) for leaf in zip(centres.tolist(), radii.tolist(), angular.tolist(), strict=True)]
 
@@ -189,31 +190,13 @@ def _add_leaf(
     params: Params,
 ) -> None:
     """Add what is seen of a leaf to the image, and take it from what is unseen, both in place."""
-    place, y, x = _around(image.shape, leaf)
+    place, y, x = around(image.shape, 1.0, leaf.centre, leaf.reach)
     # Most of the last leaves are hidden.
     if not unseen[place].size or unseen[place].max() < OPEN:
         return
     seen = unseen[place] * (_depth(generator, leaf, y, x, params) / leaf.edge + 0.5).clip(0, 1)
     image[place] += seen * _brightness(generator, leaf, y, x, surroundings, params)
     unseen[place] -= seen
-
-
-def _around(size: tuple[int, ...], leaf: Leaf) -> tuple[tuple[slice, slice], np.ndarray, np.ndarray]:
-    """Return the part of the field that a leaf may reach, which may be none of it.
-
-    Returns
-    -------
-    place : tuple of slice
-    y, x : ndarray
-        Coordinates in pixels from the middle of the leaf, of shapes (y, 1) and (1, x).
-    """
-    places, coordinates = [], []
-    for length, middle in zip(size, leaf.centre, strict=True):
-        low = min(max(math.ceil(middle - leaf.reach), 0), length)
-        high = max(min(math.floor(middle + leaf.reach) + 1, length), low)
-        places.append(slice(low, high))
-        coordinates.append(np.arange(low, high) - middle)
-    return tuple(places), *np.ix_(*coordinates)
 
 
 def _depth(generator: np.random.Generator, leaf: Leaf, y: np.ndarray, x: np.ndarray, params: Params) -> np.ndarray:
@@ -246,7 +229,7 @@ def _brightness(
 ) -> np.ndarray:
     """Return the brightness of a leaf: that of its surroundings, its own, a slope, texture, and stripes on some."""
     nearest = [
-        min(max(round(middle), 0), length - 1)
+        min(max(round(middle + (length - 1) / 2), 0), length - 1)
         for middle, length in zip(leaf.centre, surroundings.light.shape, strict=True)
     ]
     slope_y, slope_x = params.shading / leaf.radius * generator.standard_normal(2)

@@ -17,6 +17,7 @@ import numpy as np
 from pydantic import Field
 
 from reconbench.contracts import Parameters
+from reconbench.datasets.simulators._places import around
 from reconbench.datasets.simulators._random_field import random_field
 from reconbench.errors import UserError
 
@@ -160,7 +161,7 @@ def _add_cell(
     generator: np.random.Generator, phase: np.ndarray, texture: np.ndarray, cell: Cell, params: Params
 ) -> None:
     """Add a cell to the phase, in place."""
-    place, y, x = _around(phase.shape, params.pixel_size, cell.centre, 1.6 * cell.radius * cell.elongation)
+    place, y, x = around(phase.shape, params.pixel_size, cell.centre, 1.6 * cell.radius * cell.elongation)
     cosine, sine = math.cos(cell.turn), math.sin(cell.turn)
     along = (cosine * x + sine * y) / (cell.radius * cell.elongation)
     across = (cosine * y - sine * x) / (cell.radius / cell.elongation)
@@ -262,24 +263,3 @@ def _step(depth: np.ndarray, width: float) -> np.ndarray:
     """Return 0 outside and 1 inside of an outline, and a smooth slope of some width from the outline inwards."""
     part = (depth / width).clip(0, 1)
     return part**2 * (3 - 2 * part)
-
-
-def _around(
-    shape: tuple[int, ...], pixel_size: float, middle: tuple[float, float], reach: float
-) -> tuple[tuple[slice, slice], np.ndarray, np.ndarray]:
-    """Return the part of an image that is no further along an axis from a place, which may be none of it.
-
-    Returns
-    -------
-    place : tuple of slice
-    y, x : ndarray
-        Coordinates in metres from the place, of shapes (y, 1) and (1, x).
-    """
-    places, coordinates = [], []
-    for length, centre in zip(shape, middle, strict=True):
-        index = centre / pixel_size + (length - 1) / 2
-        low = min(max(math.ceil(index - reach / pixel_size), 0), length)
-        high = max(min(math.floor(index + reach / pixel_size) + 1, length), low)
-        places.append(slice(low, high))
-        coordinates.append((np.arange(low, high) - index) * pixel_size)
-    return tuple(places), *np.ix_(*coordinates)
